@@ -1,0 +1,1 @@
+//! Application variables for Tombolo guests

@@ -1,0 +1,1 @@
+//! What a guest may be given: the Capability trait, the Guest, the conformance suite

@@ -1,0 +1,1 @@
+//! Accept, admit, route, respond: alone in facing the public

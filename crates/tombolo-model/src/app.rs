@@ -1,0 +1,122 @@
+//! An application as it is meant: parsed, resolved against nothing yet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::limits::Limits;
+use crate::name::{AppName, ComponentId};
+use crate::outbound::AllowedHosts;
+use crate::route::Pattern;
+use crate::{Digest, DigestError};
+
+/// One application: its components and where they answer.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its name.
+    pub name: AppName,
+    /// What `version` says, if it does.
+    pub version: Option<String>,
+    /// Whether components expect Spin's request headers (`spin-path-info` and its kin). True for an
+    /// app from a manifest, false for a bare component.
+    pub spin_headers: bool,
+    /// Where components answer, in the manifest's order.
+    pub triggers: Vec<HttpTrigger>,
+    /// Its components, in the order of their ids.
+    pub components: BTreeMap<ComponentId, Component>,
+}
+
+/// One `[[trigger.http]]`: a pattern and the component behind it.
+#[derive(Clone, Debug)]
+pub struct HttpTrigger {
+    /// Which paths it answers; `None` for a private one, reached only from inside.
+    pub route: Option<Pattern>,
+    /// The route as the manifest wrote it, before `base` was put in front.
+    pub raw_route: String,
+    /// Who answers.
+    pub component: ComponentId,
+}
+
+/// One component: where its code is and what it was granted.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its id.
+    pub id: ComponentId,
+    /// Where its code is.
+    pub source: Source,
+    /// Its whole environment.
+    pub environment: BTreeMap<String, String>,
+    /// The variables it can read, resolved to their values.
+    pub variables: BTreeMap<String, String>,
+    /// Files it can read.
+    pub files: Vec<FileMount>,
+    /// Labels of the key-value stores it can open.
+    pub key_value_stores: Vec<String>,
+    /// Where it may connect to.
+    pub allowed_outbound_hosts: AllowedHosts,
+    /// What it may use.
+    pub limits: Limits,
+    /// How to build it, if the manifest says.
+    pub build: Option<Build>,
+}
+
+impl Component {
+    /// A component that was granted nothing, with default limits.
+    pub fn bare(id: ComponentId, source: Source) -> Self {
+        Self {
+            id,
+            source,
+            environment: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            files: Vec::new(),
+            key_value_stores: Vec::new(),
+            allowed_outbound_hosts: AllowedHosts::none(),
+            limits: Limits::DEFAULT,
+            build: None,
+        }
+    }
+}
+
+/// Where a component's code is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file, relative to the manifest's folder unless absolute.
+    Path(PathBuf),
+    /// A file to download, with the digest it must have.
+    Url {
+        /// Where from.
+        url: String,
+        /// What it must be.
+        digest: Digest,
+    },
+}
+
+/// A host directory or file a component can read, and the guest path it sees it at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMount {
+    /// Relative to the manifest's folder unless absolute.
+    pub source: PathBuf,
+    /// Absolute path inside the guest.
+    pub destination: String,
+}
+
+/// `[component.X.build]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Shell commands, run in order.
+    pub commands: Vec<String>,
+    /// Where they run, relative to the manifest's folder.
+    pub workdir: PathBuf,
+    /// Globs of the sources, relative to `workdir`; `up --watch` rebuilds when one changes.
+    pub watch: Vec<String>,
+}
+
+impl Source {
+    /// A downloaded source, from the manifest's two texts.
+    ///
+    /// # Errors
+    ///
+    /// If `digest` is not a digest.
+    pub fn url(url: &str, digest: &str) -> Result<Self, DigestError> {
+        Ok(Self::Url { url: url.to_owned(), digest: digest.parse()? })
+    }
+}

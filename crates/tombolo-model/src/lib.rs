@@ -1,0 +1,20 @@
+//! The vocabulary of Tombolo: what an app is, what it may use, where it answers.
+//!
+//! Values only. Nothing here does I/O, waits, reads a clock or draws a random number, so every
+//! type can be checked by a property test and every other crate may depend on this one.
+//!
+//! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
+//! [`manifest`] (an application as it is written), [`outbound`], [`route`].
+
+pub mod app;
+pub mod digest;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod outbound;
+pub mod route;
+
+pub use app::{App, Component, FileMount, HttpTrigger, Source};
+pub use digest::{Digest, DigestError};
+pub use limits::Limits;
+pub use name::{AppName, ComponentId, NameError};

@@ -1,0 +1,53 @@
+//! An application as it is written: `spin.toml`, version 2.
+//!
+//! The format is Spin's, so that apps stay portable; what Spin lacks is in
+//! `[application.tool.tombolo]` and `[component.<id>.tool.tombolo]`, which Spin ignores. Unknown
+//! fields are refused: a misspelt grant must not be a grant that silently is not there.
+//!
+//! Source: Spin, `crates/manifest/src/schema/v2.rs`.
+
+mod fields;
+mod read;
+mod template;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::app::App;
+
+/// Why a manifest was refused, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestError {
+    /// The file, as the caller named it.
+    pub file: String,
+    /// Line and column, both from 1, where one place is to blame.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong, naming the field and what was expected.
+    pub message: String,
+    /// What to do about it, where that can be said.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+/// Reads the manifest `text`. `file` is what messages call it; `values` are the values that the
+/// operator gave for variables, by name.
+///
+/// # Errors
+///
+/// The first thing that is wrong, in the order of the file's tables.
+pub fn parse(file: &str, text: &str, values: &BTreeMap<String, String>) -> Result<App, ManifestError> {
+    read::app(&fields::Document { file, text }, values)
+}
+
+#[cfg(test)]
+mod tests;

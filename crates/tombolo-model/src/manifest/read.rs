@@ -1,0 +1,385 @@
+//! From tables to an [`App`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::ManifestError;
+use super::fields::{Document, Fields, Placed, nearest};
+use super::template;
+use crate::app::{App, Build, Component, FileMount, HttpTrigger, Source};
+use crate::limits::Limits;
+use crate::name::{AppName, ComponentId};
+use crate::outbound::AllowedHosts;
+use crate::route::Pattern;
+
+type Values = BTreeMap<String, String>;
+
+/// The whole manifest.
+pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, ManifestError> {
+    let table = document.parse()?;
+    let root = Fields::root(document, &table);
+    version(&root)?;
+    let application =
+        root.table("application")?.ok_or_else(|| root.missing("application", "a table with `name`"))?;
+    let name = required(&application, "name", "the name of the app")?;
+    let name: AppName = name.value.parse().map_err(|error| at(&application, &name, error))?;
+    let version = application.text("version")?.map(|text| text.value.to_owned());
+    application.ignore(&["description", "authors", "targets"]);
+    let base = base(&application)?;
+    let defaults = match application.table("tool")? {
+        Some(tool) => limits(&tool, &Limits::DEFAULT)?,
+        None => Limits::DEFAULT,
+    };
+    application.done()?;
+
+    let variables = variables(&root, given)?;
+    let mut components = BTreeMap::new();
+    if let Some(tables) = root.table("component")? {
+        for (key, value) in tables.entries() {
+            let id: ComponentId = key.value.parse().map_err(|error| at(&tables, &key, error))?;
+            let fields = tables.entry_table(key.value, value)?;
+            components.insert(id.clone(), component(&fields, id, &variables, &defaults)?);
+        }
+    }
+    let triggers = triggers(&root, &base, &mut components, &variables, &defaults)?;
+    root.done()?;
+    Ok(App { name, version, spin_headers: true, triggers, components })
+}
+
+fn version(root: &Fields<'_>) -> Result<(), ManifestError> {
+    let value = root.get("spin_manifest_version").or_else(|| root.get("spin_version"));
+    let value = value.ok_or_else(|| root.missing("spin_manifest_version", "`spin_manifest_version = 2`"))?;
+    let is_two = value.get_ref().as_integer().is_some_and(|number| number.as_str() == "2");
+    if is_two {
+        return Ok(());
+    }
+    Err(root
+        .error(value.span(), "expected `spin_manifest_version = 2`, the only version there is support for"))
+}
+
+/// `[application.trigger.http] base`.
+fn base(application: &Fields<'_>) -> Result<Pattern, ManifestError> {
+    let root: Pattern = "/".parse().expect("`/` is a route");
+    let Some(triggers) = application.table("trigger")? else { return Ok(root) };
+    let http = triggers.table("http")?;
+    triggers.unsupported("redis", "this version serves HTTP triggers only")?;
+    triggers.done()?;
+    let Some(http) = http else { return Ok(root) };
+    let base = match http.text("base")? {
+        None => root,
+        Some(text) => {
+            let base: Pattern = text.value.parse().map_err(|error| at(&http, &text, error))?;
+            if base.has_rest() {
+                return Err(http.error(text.span, "`base` is a path without a wildcard"));
+            }
+            base
+        }
+    };
+    http.done()?;
+    Ok(base)
+}
+
+/// `[variables]`: every variable that has a value, from the operator or by default.
+fn variables(root: &Fields<'_>, given: &Values) -> Result<Values, ManifestError> {
+    let mut values = Values::new();
+    let Some(tables) = root.table("variables")? else { return Ok(values) };
+    for (key, value) in tables.entries() {
+        lower_snake(&tables, &key)?;
+        let fields = tables.entry_table(key.value, value)?;
+        fields.ignore(&["description"]);
+        let default = fields.text("default")?;
+        let required = fields.flag("required")?.unwrap_or(false);
+        fields.flag("secret")?;
+        if required == default.is_some() {
+            let message = format!("`{}` must have either `default` or `required = true`", fields.name);
+            return Err(fields.error(key.span, message));
+        }
+        if let Some(value) = given.get(key.value).map(String::as_str).or(default.map(|text| text.value)) {
+            values.insert(key.value.to_owned(), value.to_owned());
+        }
+        fields.done()?;
+    }
+    Ok(values)
+}
+
+/// One `[component.<id>]`.
+fn component(
+    fields: &Fields<'_>,
+    id: ComponentId,
+    variables: &Values,
+    defaults: &Limits,
+) -> Result<Component, ManifestError> {
+    let source = source(fields)?;
+    fields.ignore(&["description", "targets", "profile"]);
+    let limits = match fields.table("tool")? {
+        Some(tool) => limits(&tool, defaults)?,
+        None => defaults.clone(),
+    };
+    let component = Component {
+        environment: environment(fields)?,
+        variables: component_variables(fields, variables)?,
+        files: files(fields)?,
+        key_value_stores: fields
+            .texts("key_value_stores")?
+            .iter()
+            .map(|text| text.value.to_owned())
+            .collect(),
+        allowed_outbound_hosts: outbound(fields, variables)?,
+        build: build(fields)?,
+        limits,
+        ..Component::bare(id, source)
+    };
+    fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
+    fields.unsupported("exclude_files", "name the directories to mount in `files`")?;
+    fields
+        .unsupported("sqlite_databases", "SQL comes with a later version; key-value stores are there now")?;
+    fields.unsupported("ai_models", "inference comes with a later version")?;
+    fields.unsupported(
+        "dependencies",
+        "compose the component before it is served, with `wac` or `wasm-tools compose`",
+    )?;
+    fields.ignore(&["dependencies_inherit_configuration"]);
+    fields.done()?;
+    Ok(component)
+}
+
+fn source(fields: &Fields<'_>) -> Result<Source, ManifestError> {
+    let expected = "the path of a `.wasm` file, or a table with `url` and `digest`";
+    let value = fields.get("source").ok_or_else(|| fields.missing("source", expected))?;
+    if let Some(path) = value.get_ref().as_str() {
+        return Ok(Source::Path(PathBuf::from(path)));
+    }
+    let table = fields.table("source")?.ok_or_else(|| fields.missing("source", expected))?;
+    table.unsupported("package", "download the package and name its file")?;
+    table.unsupported("registry", "download the package and name its file")?;
+    table.ignore(&["version"]);
+    let url = required(&table, "url", "where to download the component from")?;
+    let digest = required(&table, "digest", "`sha256:` and 64 hex digits")?;
+    let source = Source::url(url.value, digest.value).map_err(|error| at(&table, &digest, error))?;
+    table.done()?;
+    Ok(source)
+}
+
+fn environment(fields: &Fields<'_>) -> Result<Values, ManifestError> {
+    let Some(table) = fields.table("environment")? else { return Ok(Values::new()) };
+    let entry = |(key, value): (Placed<&str>, _)| {
+        Ok((key.value.to_owned(), table.entry_text(key.value, value)?.to_owned()))
+    };
+    table.entries().map(entry).collect()
+}
+
+fn component_variables(fields: &Fields<'_>, variables: &Values) -> Result<Values, ManifestError> {
+    let Some(table) = fields.table("variables")? else { return Ok(Values::new()) };
+    let entry = |(key, value): (Placed<&str>, &Spanned<DeValue<'_>>)| {
+        lower_snake(&table, &key)?;
+        let template = value.get_ref().as_str().ok_or_else(|| {
+            table.error(
+                value.span(),
+                format!("`{}` is no string, expected text with `{{{{ name }}}}`", table.path(key.value)),
+            )
+        })?;
+        let text = filled(&table, template, value.span(), variables)?;
+        Ok((key.value.to_owned(), text))
+    };
+    table.entries().map(entry).collect()
+}
+
+fn outbound(fields: &Fields<'_>, variables: &Values) -> Result<AllowedHosts, ManifestError> {
+    let entries = fields.texts("allowed_outbound_hosts")?;
+    let mut texts = Vec::new();
+    for entry in &entries {
+        let text = filled(fields, entry.value, entry.span.clone(), variables)?;
+        AllowedHosts::parse([text.as_str()]).map_err(|error| at(fields, entry, error))?;
+        texts.push(text);
+    }
+    let hosts = AllowedHosts::parse(texts.iter().map(String::as_str));
+    Ok(hosts.expect("each entry was just parsed alone"))
+}
+
+fn files(fields: &Fields<'_>) -> Result<Vec<FileMount>, ManifestError> {
+    let Some(value) = fields.get("files") else { return Ok(Vec::new()) };
+    let has_globs =
+        value.get_ref().as_array().is_some_and(|items| items.iter().any(|item| item.get_ref().is_str()));
+    if has_globs {
+        let message =
+            format!("globs in `{}` are not supported by this version of tombolo", fields.path("files"));
+        let hint = "write `{ source = \"dir\", destination = \"/dir\" }`".to_owned();
+        return Err(ManifestError { hint: Some(hint), ..fields.error(value.span(), message) });
+    }
+    let mount = |table: Fields<'_>| {
+        let source = required(&table, "source", "a directory beside the manifest")?;
+        let destination = required(&table, "destination", "an absolute path in the guest")?;
+        if !destination.value.starts_with('/') {
+            return Err(table
+                .error(destination.span, "`destination` is an absolute path in the guest, such as `/data`"));
+        }
+        let mount = FileMount { source: source.value.into(), destination: destination.value.to_owned() };
+        table.done()?;
+        Ok(mount)
+    };
+    fields.tables("files")?.into_iter().map(mount).collect()
+}
+
+fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
+    let Some(table) = fields.table("build")? else { return Ok(None) };
+    let expected = "a shell command, or an array of them";
+    let value = table.get("command").ok_or_else(|| table.missing("command", expected))?;
+    let commands = match value.get_ref().as_str() {
+        Some(command) => vec![command.to_owned()],
+        None => table.texts("command")?.iter().map(|text| text.value.to_owned()).collect(),
+    };
+    let build = Build {
+        commands,
+        workdir: table.text("workdir")?.map(|text| text.value.into()).unwrap_or_default(),
+        watch: table.texts("watch")?.iter().map(|text| text.value.to_owned()).collect(),
+    };
+    table.done()?;
+    Ok(Some(build))
+}
+
+/// `[….tool.tombolo]`; what other tools keep beside it is theirs.
+fn limits(tool: &Fields<'_>, defaults: &Limits) -> Result<Limits, ManifestError> {
+    let Some(table) = tool.table("tombolo")? else { return Ok(defaults.clone()) };
+    let mut limits = defaults.clone();
+    let too_large = |number: &Placed<u64>, most: u64| {
+        table.error(number.span.clone(), format!("{} is out of range, expected at most {most}", number.value))
+    };
+    if let Some(number) = table.integer("memory_mib_max")? {
+        // One wasm32 memory is at most 4 GiB; a pool slot is no larger.
+        if number.value > 4096 {
+            return Err(too_large(&number, 4096));
+        }
+        limits.memory_bytes_max = number.value << 20;
+    }
+    if let Some(number) = table.integer("request_ms_max")? {
+        limits.request_time_max = Duration::from_millis(number.value);
+    }
+    if let Some(number) = table.integer("concurrency_max")? {
+        limits.concurrency_max =
+            u32::try_from(number.value).map_err(|_| too_large(&number, u32::MAX.into()))?;
+    }
+    if let Some(number) = table.integer("request_body_bytes_max")? {
+        limits.request_body_bytes_max = number.value;
+    }
+    table.done()?;
+    Ok(limits)
+}
+
+/// Every `[[trigger.http]]`.
+fn triggers(
+    root: &Fields<'_>,
+    base: &Pattern,
+    components: &mut BTreeMap<ComponentId, Component>,
+    variables: &Values,
+    defaults: &Limits,
+) -> Result<Vec<HttpTrigger>, ManifestError> {
+    let Some(kinds) = root.table("trigger")? else { return Ok(Vec::new()) };
+    let mut triggers = Vec::new();
+    for (number, fields) in kinds.tables("http")?.into_iter().enumerate() {
+        let component = trigger_component(&fields, number, components, variables, defaults)?;
+        fields.ignore(&["id"]);
+        fields.unsupported("components", "name one `component`")?;
+        fields.unsupported("dependencies", "HTTP middleware comes with a later version")?;
+        fields.unsupported("static_response", "answer from a component")?;
+        executor(&fields)?;
+        let (route, raw_route) = route(&fields, base)?;
+        fields.done()?;
+        triggers.push(HttpTrigger { route, raw_route, component });
+    }
+    kinds.unsupported("redis", "this version serves HTTP triggers only")?;
+    kinds.done()?;
+    Ok(triggers)
+}
+
+fn trigger_component(
+    fields: &Fields<'_>,
+    number: usize,
+    components: &mut BTreeMap<ComponentId, Component>,
+    variables: &Values,
+    defaults: &Limits,
+) -> Result<ComponentId, ManifestError> {
+    let expected = "the id of a component";
+    let value = fields.get("component").ok_or_else(|| fields.missing("component", expected))?;
+    if value.get_ref().is_table() {
+        let table = fields.table("component")?.ok_or_else(|| fields.missing("component", expected))?;
+        let id = ComponentId::from_text(&format!("inline-{number}"));
+        components.insert(id.clone(), component(&table, id.clone(), variables, defaults)?);
+        return Ok(id);
+    }
+    let text = required(fields, "component", expected)?;
+    let id: ComponentId = text.value.parse().map_err(|error| at(fields, &text, error))?;
+    if components.contains_key(&id) {
+        return Ok(id);
+    }
+    let known: Vec<&str> = components.keys().map(ComponentId::as_str).collect();
+    let error = fields.error(text.span, format!("there is no component `{id}`"));
+    Err(ManifestError { hint: nearest(id.as_str(), &known), ..error })
+}
+
+fn route(fields: &Fields<'_>, base: &Pattern) -> Result<(Option<Pattern>, String), ManifestError> {
+    let expected = "a path such as `/api/...`, or `{ private = true }`";
+    let value = fields.get("route").ok_or_else(|| fields.missing("route", expected))?;
+    if value.get_ref().is_table() {
+        let table = fields.table("route")?.ok_or_else(|| fields.missing("route", expected))?;
+        if table.flag("private")? != Some(true) {
+            return Err(table.missing("private", "`private = true`"));
+        }
+        table.done()?;
+        return Ok((None, String::new()));
+    }
+    let text = required(fields, "route", expected)?;
+    let pattern: Pattern = text.value.parse().map_err(|error| at(fields, &text, error))?;
+    Ok((Some(pattern.below(base)), text.value.to_owned()))
+}
+
+/// `executor = { type = "http" }` and its alias are what happens anyway.
+fn executor(fields: &Fields<'_>) -> Result<(), ManifestError> {
+    let Some(table) = fields.table("executor")? else { return Ok(()) };
+    let kind = required(&table, "type", "`http`")?;
+    if !matches!(kind.value, "http" | "spin") {
+        let message = format!(
+            "the executor `{}` is not supported by this version of tombolo, expected `http`",
+            kind.value
+        );
+        return Err(table.error(kind.span, message));
+    }
+    table.done()
+}
+
+fn required<'a>(
+    fields: &Fields<'a>,
+    field: &'static str,
+    expected: &str,
+) -> Result<Placed<&'a str>, ManifestError> {
+    fields.text(field)?.ok_or_else(|| fields.missing(field, expected))
+}
+
+fn at(fields: &Fields<'_>, place: &Placed<&str>, error: impl std::error::Error) -> ManifestError {
+    fields.error(place.span.clone(), error.to_string())
+}
+
+fn filled(
+    fields: &Fields<'_>,
+    text: &str,
+    span: std::ops::Range<usize>,
+    variables: &Values,
+) -> Result<String, ManifestError> {
+    template::fill(text, variables).map_err(|message| ManifestError {
+        hint: Some("a required variable gets its value from the environment, as SPIN_VARIABLE_<NAME>".into()),
+        ..fields.error(span, message)
+    })
+}
+
+fn lower_snake(fields: &Fields<'_>, key: &Placed<&str>) -> Result<(), ManifestError> {
+    let fits = key.value.starts_with(|first: char| first.is_ascii_lowercase())
+        && key.value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if fits {
+        return Ok(());
+    }
+    let message = format!("`{}` is not the name of a variable, expected lower_snake_case", key.value);
+    Err(fields.error(key.span.clone(), message))
+}

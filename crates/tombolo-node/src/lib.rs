@@ -1,0 +1,1 @@
+//! Composition root: Config to running node to drained node

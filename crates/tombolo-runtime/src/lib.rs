@@ -1,0 +1,1 @@
+//! Prepare, instantiate and run guests: alone in configuring the engine

@@ -1,0 +1,1 @@
+//! What Tombolo keeps on disk: precompiled artefacts and the embedded key-value store

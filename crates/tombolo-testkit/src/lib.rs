@@ -1,0 +1,1 @@
+//! Sandboxes, servers and guests for Tombolo's tests
