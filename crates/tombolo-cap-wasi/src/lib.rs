@@ -1,1 +1,19 @@
-//! WASI 0.1, 0.2 and 0.3 and wasi:http for Tombolo guests
+//! WASI for Tombolo guests: 0.1 by adaptation, 0.2 and 0.3 by linking, `wasi:http` both ways.
+//!
+//! A [`World`] is what one component may see of the machine. Clocks and random numbers are always
+//! there; everything else is a grant: no environment, directory, standard stream, socket or request
+//! to another host unless the world says so. [`adapt`] turns a core module of WASI 0.1 into a
+//! component; [`link`] adds the interfaces to a linker.
+
+pub mod adapt;
+mod link;
+pub mod network;
+mod outbound;
+pub mod output;
+mod world;
+
+pub use link::{link, provides};
+pub use network::Network;
+pub use outbound::Outbound;
+pub use output::{LogLine, LogSender, LogStream};
+pub use world::{Access, Directory, Input, Output, World};

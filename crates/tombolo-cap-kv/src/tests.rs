@@ -1,0 +1,62 @@
+use super::*;
+use tombolo_capability::conformance;
+use tombolo_model::Source;
+use wasmtime::component::ResourceTable;
+
+use crate::view::Refusal;
+
+fn kv() -> (tempfile::TempDir, Kv) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = KeyValue::open(&folder.path().join("kv.redb")).unwrap();
+    (folder, Kv::new(store))
+}
+
+fn view(kv: &Kv, labels: &[&str]) -> Result<View, GrantError> {
+    let component = Component {
+        key_value_stores: labels.iter().map(|label| (*label).to_owned()).collect(),
+        ..Component::bare("api".parse().unwrap(), Source::Path("api.wasm".into()))
+    };
+    let granted = kv.grant(&"shop".parse().unwrap(), &component)?;
+    Ok(kv.open(&granted))
+}
+
+#[test]
+fn it_provides_what_it_names() {
+    let (_folder, kv) = kv();
+    conformance::provides_what_it_names(&kv);
+}
+
+#[test]
+fn a_label_nobody_defined_is_refused_when_the_app_is_prepared() {
+    let (_folder, kv) = kv();
+    let error = view(&kv, &["cache"]).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "component `api`: key_value_stores: there is no store `cache`, expected `default`"
+    );
+}
+
+#[test]
+fn a_store_opens_only_with_a_grant() {
+    let (_folder, kv) = kv();
+    let mut table = ResourceTable::new();
+    let mut ungranted = view(&kv, &[]).unwrap();
+    let mut host = Host { view: &mut ungranted, table: &mut table };
+    assert!(matches!(host.open("default"), Err(Refusal::AccessDenied)));
+    assert!(matches!(host.open("other"), Err(Refusal::NoSuchStore)));
+    let mut granted = view(&kv, &["default"]).unwrap();
+    let mut host = Host { view: &mut granted, table: &mut table };
+    assert!(host.open("default").is_ok());
+}
+
+#[test]
+fn open_stores_are_bounded_and_closing_makes_room() {
+    let (_folder, kv) = kv();
+    let mut table = ResourceTable::new();
+    let mut view = view(&kv, &["default"]).unwrap();
+    let mut host = Host { view: &mut view, table: &mut table };
+    let mut open: Vec<_> = (0..256).map(|_| host.open("default").unwrap()).collect();
+    assert!(matches!(host.open("default"), Err(Refusal::TableFull)));
+    host.close(open.pop().unwrap()).unwrap();
+    assert!(host.open("default").is_ok());
+}

@@ -1,0 +1,134 @@
+//! Which interfaces a component finds.
+
+use tombolo_capability::{Abi, Guest};
+use wasmtime::component::Linker;
+
+/// Adds WASI and `wasi:http` to what components of this ABI can import: every 0.2.x, and 0.3.0
+/// where there is native async.
+///
+/// # Errors
+///
+/// If the linker has one of them already.
+pub fn link(abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    if abi == Abi::Async {
+        wasmtime_wasi::p3::add_to_linker(linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    }
+    Ok(())
+}
+
+/// Whether [`link`] provides the interface a component imports as `name`, with its version.
+///
+/// Every 0.2.x is the same interface with additions (semantic versioning within 0.2), release
+/// candidates are none of them.
+pub fn provides(abi: Abi, name: &str) -> bool {
+    let Some((interface, version)) = name.split_once('@') else { return false };
+    if version.contains('-') {
+        return false;
+    }
+    let list = match (abi, version.split('.').collect::<Vec<_>>().as_slice()) {
+        (_, ["0", "2", _]) => WASI_0_2,
+        (Abi::Async, ["0", "3", _]) => WASI_0_3,
+        _ => return false,
+    };
+    list.contains(&interface)
+}
+
+const WASI_0_2: &[&str] = &[
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
+
+const WASI_0_3: &[&str] = &[
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/types",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/system-clock",
+    "wasi:clocks/types",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:http/client",
+    "wasi:http/types",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/types",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombolo_capability::conformance::is_linked;
+    use wasmtime::{Config, Engine};
+
+    #[test]
+    fn both_abis_link_and_a_second_link_is_refused() {
+        for abi in [Abi::Sync, Abi::Async] {
+            let mut config = Config::new();
+            config.concurrency_support(abi == Abi::Async);
+            let mut linker = Linker::new(&Engine::new(&config).unwrap());
+            link(abi, &mut linker).unwrap();
+            assert!(link(abi, &mut linker).is_err());
+        }
+    }
+
+    /// The lists above against what is really linked.
+    #[test]
+    fn the_lists_name_what_is_linked() {
+        let mut config = Config::new();
+        config.concurrency_support(true);
+        let mut linker = Linker::new(&Engine::new(&config).unwrap());
+        link(Abi::Async, &mut linker).unwrap();
+        let lists = [(WASI_0_2, "0.2.12"), (WASI_0_3, "0.3.0")];
+        for (list, version) in lists {
+            for interface in list {
+                let name = format!("{interface}@{version}");
+                assert!(is_linked(&mut linker, &name), "{name} is in the list and not linked");
+                assert!(provides(Abi::Async, &name));
+            }
+        }
+        assert!(provides(Abi::Sync, "wasi:io/streams@0.2.0"));
+        assert!(!provides(Abi::Sync, "wasi:http/types@0.3.0"));
+        assert!(!provides(Abi::Async, "wasi:http/types@0.3.0-rc-2026-03-15"));
+        assert!(!provides(Abi::Sync, "wasi:nn/tensor@0.2.0"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What one component may see of the machine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+use crate::network::Network;
+use crate::output::{GuestOutput, LogSender, LogStream};
+
+/// Everything an instance starts with. [`World::none`] is nothing.
+#[derive(Clone)]
+pub struct World {
+    /// Its arguments, the name of the program first.
+    pub arguments: Vec<String>,
+    /// Its whole environment.
+    pub environment: Vec<(String, String)>,
+    /// Directories it can see.
+    pub directories: Vec<Directory>,
+    /// Sockets it can open.
+    pub network: Arc<Network>,
+    /// What it reads.
+    pub input: Input,
+    /// Where what it prints goes.
+    pub output: Output,
+}
+
+/// A directory of the machine inside a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Where it is on the machine.
+    pub host: PathBuf,
+    /// Where the guest sees it.
+    pub guest: String,
+    /// What the guest may do in it.
+    pub access: Access,
+}
+
+/// What a guest may do in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// List and read.
+    Read,
+    /// List, read, make, write, rename and remove.
+    Write,
+}
+
+/// What a guest reads on its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing.
+    Empty,
+    /// What this process reads.
+    Inherited,
+}
+
+/// Where what a guest prints goes.
+#[derive(Clone)]
+pub enum Output {
+    /// Nowhere.
+    Discarded,
+    /// To the streams of this process, as it is.
+    Inherited,
+    /// To a collector, line by line.
+    Logged {
+        /// Who the lines are from.
+        component: Arc<str>,
+        /// Where they go.
+        sender: LogSender,
+    },
+}
+
+impl World {
+    /// A world with nothing in it but clocks and random numbers.
+    pub fn none() -> Self {
+        Self {
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            directories: Vec::new(),
+            network: Arc::new(Network::default()),
+            input: Input::Empty,
+            output: Output::Discarded,
+        }
+    }
+
+    /// The contexts of one new instance.
+    ///
+    /// # Errors
+    ///
+    /// If a directory cannot be opened.
+    pub fn open(&self) -> wasmtime::Result<WasiCtx> {
+        let mut builder = WasiCtx::builder();
+        builder.args(&self.arguments).envs(&self.environment);
+        self.network.grant(&mut builder);
+        for directory in &self.directories {
+            let access = match directory.access {
+                Access::Read => FsPerms::ReadOnly,
+                Access::Write => FsPerms::ReadWrite,
+            };
+            builder.preopened_dir(&directory.host, &directory.guest, access)?;
+        }
+        if self.input == Input::Inherited {
+            builder.inherit_stdin();
+        }
+        match &self.output {
+            Output::Discarded => {}
+            Output::Inherited => drop(builder.inherit_stdout().inherit_stderr()),
+            Output::Logged { component, sender } => {
+                let output =
+                    |stream| GuestOutput { component: Arc::clone(component), stream, sender: sender.clone() };
+                builder.stdout(output(LogStream::Stdout)).stderr(output(LogStream::Stderr));
+            }
+        }
+        Ok(builder.build())
+    }
+}

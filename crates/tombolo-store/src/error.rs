@@ -1,0 +1,59 @@
+//! What can go wrong on disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system refused a step on a file.
+    #[error("cannot {step} `{}`", path.display())]
+    Io {
+        /// The step, as a verb.
+        step: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+    /// Another process has the database open.
+    #[error("`{}` is in use by another tombolo process", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database could not be opened, read or written.
+    #[error("cannot {step} the key-value store")]
+    Database {
+        /// The step, as a verb.
+        step: &'static str,
+        /// The database's reason.
+        source: Box<redb::Error>,
+    },
+    /// What was asked of a value does not fit what is stored.
+    #[error("{0}")]
+    Value(&'static str),
+    /// A key or a value is longer than the store takes.
+    #[error("a {what} of {bytes} bytes is too long: at most {bytes_max} are stored")]
+    TooLong {
+        /// `key` or `value`.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The store is being closed.
+    #[error("the key-value store is closed")]
+    Closed,
+}
+
+/// Says, at the call that can fail, which step failed on which file.
+pub(crate) fn at(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { step, path: path.to_owned(), source }
+}
+
+/// The same for a step on the database.
+pub(crate) fn database<E: Into<redb::Error>>(step: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |source| StoreError::Database { step, source: Box::new(source.into()) }
+}

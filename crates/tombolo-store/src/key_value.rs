@@ -1,0 +1,225 @@
+//! The embedded key-value store: one file, many namespaces.
+//!
+//! Reads see a snapshot and wait for nobody. Writes go through one writer, which commits all that
+//! came in while it was committing as one transaction ([`crate::writer`]): a write returns once the
+//! transaction that holds it is on disk, so what returned survives `kill -9` and a power cut.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, TableDefinition};
+use tokio::sync::oneshot;
+use tombolo_model::AppName;
+
+use crate::error::{StoreError, at, database};
+use crate::writer::{Change, Outcome, Writer};
+
+/// Namespace and key to value.
+pub(crate) const TABLE: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("key_value");
+
+/// Bytes in a key. Spin documents 256; more is taken so that no app that runs there fails here.
+pub const KEY_BYTES_MAX: usize = 4096;
+/// Bytes in a value.
+pub const VALUE_BYTES_MAX: usize = 64 << 20;
+
+/// One store of one app: what keeps apps, and the stores of one app, apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Namespace(Arc<str>);
+
+impl Namespace {
+    /// The store that `app` knows as `label`. A name of an app has no `/`, so no two share one.
+    pub fn new(app: &AppName, label: &str) -> Self {
+        Self(format!("{app}/{label}").into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What became of a compare-and-swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// The value was the expected one and is now the new one.
+    Done,
+    /// The value was another one and still is.
+    Changed,
+}
+
+/// An open store. Cheap to clone; the file is closed with the last clone.
+#[derive(Clone)]
+pub struct KeyValue {
+    database: Arc<Database>,
+    writer: Arc<Writer>,
+}
+
+impl KeyValue {
+    /// The store in the file `path`, made with its folder if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If another process has it open, or it is no such store, or the disk refuses.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(at("make the folder", folder))?;
+        }
+        let database = Database::create(path).map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
+            error => database("open")(error),
+        })?;
+        let database = Arc::new(database);
+        // Made now, so that a reader never meets a database without the table.
+        let transaction = database.begin_write().map_err(crate::error::database("open"))?;
+        transaction.open_table(TABLE).map_err(crate::error::database("open"))?;
+        transaction.commit().map_err(crate::error::database("open"))?;
+        let writer = Arc::new(Writer::start(Arc::clone(&database)));
+        Ok(Self { database, writer })
+    }
+
+    /// The value of `key`, as of the last commit.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn get(&self, namespace: &Namespace, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(namespace, key, |value| value.to_vec())
+    }
+
+    /// Whether `key` has a value.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn exists(&self, namespace: &Namespace, key: &str) -> Result<bool, StoreError> {
+        self.read(namespace, key, |_| ()).map(|found| found.is_some())
+    }
+
+    fn read<T>(
+        &self,
+        namespace: &Namespace,
+        key: &str,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let table = transaction.open_table(TABLE).map_err(database("read"))?;
+        let value = table.get((namespace.as_str(), key)).map_err(database("read"))?;
+        Ok(value.map(|value| take(value.value())))
+    }
+
+    /// Up to `count_max` keys in order, from the first one behind `after`.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn keys(
+        &self,
+        namespace: &Namespace,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let table = transaction.open_table(TABLE).map_err(database("read"))?;
+        let from = (namespace.as_str(), after.unwrap_or(""));
+        let mut keys = Vec::new();
+        for entry in table.range(from..).map_err(database("read"))? {
+            let (key, _) = entry.map_err(database("read"))?;
+            let (space, key) = key.value();
+            if space != namespace.as_str() || keys.len() == count_max {
+                break;
+            }
+            if after != Some(key) {
+                keys.push(key.to_owned());
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Sets `key`. When this returns, the value is on disk.
+    ///
+    /// # Errors
+    ///
+    /// If key or value are too long or the disk refuses; then nothing has changed.
+    pub async fn set(&self, namespace: &Namespace, key: String, value: Vec<u8>) -> Result<(), StoreError> {
+        self.set_many(namespace, vec![(key, value)]).await
+    }
+
+    /// Sets all of these keys, or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyValue::set`].
+    pub async fn set_many(
+        &self,
+        namespace: &Namespace,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), StoreError> {
+        for (key, value) in &entries {
+            check(key, value)?;
+        }
+        let entries = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        self.change(namespace, Change::Put(entries)).await.map(drop)
+    }
+
+    /// Removes all of these keys, or none. One that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses; then nothing has changed.
+    pub async fn delete_many(&self, namespace: &Namespace, keys: Vec<String>) -> Result<(), StoreError> {
+        let entries = keys.into_iter().map(|key| (key, None)).collect();
+        self.change(namespace, Change::Put(entries)).await.map(drop)
+    }
+
+    /// Adds `delta` to the number at `key`, kept as 8 bytes, least significant first, which is what
+    /// Spin's embedded store does; a key that is not there counts as 0. Returns the sum.
+    ///
+    /// # Errors
+    ///
+    /// If the value is no such number, the sum does not fit, or the disk refuses.
+    pub async fn increment(&self, namespace: &Namespace, key: String, delta: i64) -> Result<i64, StoreError> {
+        check(&key, &[])?;
+        match self.change(namespace, Change::Increment { key, delta }).await? {
+            Outcome::Sum(sum) => Ok(sum),
+            Outcome::Done | Outcome::Changed => unreachable!("the writer answers an increment with a sum"),
+        }
+    }
+
+    /// Sets `key` to `value` if its value is `expected`; `None` means that it has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyValue::set`].
+    pub async fn swap(
+        &self,
+        namespace: &Namespace,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Result<Swap, StoreError> {
+        check(&key, &value)?;
+        match self.change(namespace, Change::Swap { key, expected, value }).await? {
+            Outcome::Changed => Ok(Swap::Changed),
+            Outcome::Done | Outcome::Sum(_) => Ok(Swap::Done),
+        }
+    }
+
+    async fn change(&self, namespace: &Namespace, change: Change) -> Result<Outcome, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.writer.send(namespace.clone(), change, answer).await?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn check(key: &str, value: &[u8]) -> Result<(), StoreError> {
+    if key.len() > KEY_BYTES_MAX {
+        return Err(StoreError::TooLong { what: "key", bytes: key.len(), bytes_max: KEY_BYTES_MAX });
+    }
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(StoreError::TooLong { what: "value", bytes: value.len(), bytes_max: VALUE_BYTES_MAX });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
