@@ -9,28 +9,41 @@ mod spin3;
 mod view;
 mod wasi;
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
 use tombolo_model::{AppName, Component};
-use tombolo_store::{KeyValue, Namespace};
+use tombolo_store::{KeyValue, Namespace, StoreError};
 use wasmtime::component::{HasData, Linker};
 
 pub use view::View;
-use view::{Host, Label};
+use view::{Host, Label, Stores};
 
 /// The stores a node has. This version has one, `default`, in the embedded store.
+///
+/// The store's file is opened, and made, for the first component that was granted a store: an app
+/// that keeps nothing leaves nothing on the disk.
 pub struct Kv {
-    store: KeyValue,
+    path: PathBuf,
+    store: Mutex<Option<KeyValue>>,
 }
 
 /// The label of the one store every app has.
 pub const DEFAULT_LABEL: &str = "default";
 
 impl Kv {
-    /// Stores in `store`, apart for each app.
-    pub fn new(store: KeyValue) -> Self {
-        Self { store }
+    /// Stores in the file `path`, apart for each app.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, store: Mutex::new(None) }
+    }
+
+    fn store(&self) -> Result<KeyValue, StoreError> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*store {
+            Some(open) => Ok(open.clone()),
+            None => Ok(store.insert(KeyValue::open(&self.path)?).clone()),
+        }
     }
 }
 
@@ -47,7 +60,7 @@ fn host(guest: &mut Guest) -> Host<'_> {
 }
 
 impl Capability for Kv {
-    type Granted = Arc<[Label]>;
+    type Granted = Arc<Stores>;
     type View = View;
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
@@ -76,22 +89,30 @@ impl Capability for Kv {
     }
 
     fn grant(&self, app: &AppName, component: &Component) -> Result<Self::Granted, GrantError> {
+        let refuse =
+            |reason| GrantError { component: component.id.to_string(), field: "key_value_stores", reason };
         let label = |label: &String| {
             if label != DEFAULT_LABEL {
-                return Err(GrantError {
-                    component: component.id.to_string(),
-                    field: "key_value_stores",
-                    reason: format!("there is no store `{label}`, expected `{DEFAULT_LABEL}`"),
-                });
+                return Err(refuse(format!("there is no store `{label}`, expected `{DEFAULT_LABEL}`")));
             }
             Ok(Label { name: label.clone(), namespace: Namespace::new(app, label) })
         };
-        component.key_value_stores.iter().map(label).collect()
+        let labels: Vec<Label> = component.key_value_stores.iter().map(label).collect::<Result<_, _>>()?;
+        if labels.is_empty() {
+            return Ok(Arc::new(Stores::None));
+        }
+        let store = self.store().map_err(|error| refuse(chain(&error)))?;
+        Ok(Arc::new(Stores::Some { store, labels }))
     }
 
     fn open(&self, granted: &Self::Granted) -> View {
-        View::new(self.store.clone(), Arc::clone(granted))
+        View::new(Arc::clone(granted))
     }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::view::Refusal;
 
 fn kv() -> (tempfile::TempDir, Kv) {
     let folder = tempfile::tempdir().unwrap();
-    let store = KeyValue::open(&folder.path().join("kv.redb")).unwrap();
-    (folder, Kv::new(store))
+    let kv = Kv::new(folder.path().join("kv.redb"));
+    (folder, kv)
 }
 
 fn view(kv: &Kv, labels: &[&str]) -> Result<View, GrantError> {

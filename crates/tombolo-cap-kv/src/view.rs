@@ -13,10 +13,22 @@ pub struct Label {
     pub(crate) namespace: Namespace,
 }
 
+/// The stores a component was granted.
+pub enum Stores {
+    /// None.
+    None,
+    /// These.
+    Some {
+        /// Where they are.
+        store: KeyValue,
+        /// What they are called.
+        labels: Vec<Label>,
+    },
+}
+
 /// The stores of one instance.
 pub struct View {
-    store: KeyValue,
-    granted: Arc<[Label]>,
+    granted: Arc<Stores>,
     open: usize,
 }
 
@@ -28,8 +40,8 @@ pub(crate) const KEYS_MAX: usize = 10_000;
 pub(crate) const KEYS_BYTES_MAX: usize = 16 << 20;
 
 impl View {
-    pub(crate) fn new(store: KeyValue, granted: Arc<[Label]>) -> Self {
-        Self { store, granted, open: 0 }
+    pub(crate) fn new(granted: Arc<Stores>) -> Self {
+        Self { granted, open: 0 }
     }
 }
 
@@ -78,15 +90,14 @@ pub(crate) struct Host<'a> {
 impl Host<'_> {
     /// Opens the store `label`.
     pub(crate) fn open(&mut self, label: &str) -> Result<Resource<OpenStore>, Refusal> {
-        let granted = self.view.granted.iter().find(|granted| granted.name == label);
-        let Some(granted) = granted else {
-            let known = label == DEFAULT_LABEL;
-            return Err(if known { Refusal::AccessDenied } else { Refusal::NoSuchStore });
-        };
+        let known = label == DEFAULT_LABEL;
+        let refusal = if known { Refusal::AccessDenied } else { Refusal::NoSuchStore };
+        let Stores::Some { store, labels } = &*self.view.granted else { return Err(refusal) };
+        let Some(granted) = labels.iter().find(|granted| granted.name == label) else { return Err(refusal) };
         if self.view.open == OPEN_MAX {
             return Err(Refusal::TableFull);
         }
-        let store = OpenStore { store: self.view.store.clone(), namespace: granted.namespace.clone() };
+        let store = OpenStore { store: store.clone(), namespace: granted.namespace.clone() };
         let resource = self.table.push(store)?;
         self.view.open += 1;
         Ok(resource)

@@ -122,7 +122,9 @@ mod tests {
         for (list, version) in lists {
             for interface in list {
                 let name = format!("{interface}@{version}");
-                assert!(is_linked(&mut linker, &name), "{name} is in the list and not linked");
+                // Types alone ask nothing of a linker.
+                let is_types = ["wasi:cli/types", "wasi:clocks/types"].contains(interface);
+                assert!(is_types || is_linked(&mut linker, &name), "{name} is in the list and not linked");
                 assert!(provides(Abi::Async, &name));
             }
         }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wasmtime_wasi::{FsPerms, WasiCtx};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use crate::network::Network;
 use crate::output::{GuestOutput, LogSender, LogStream};
@@ -89,6 +90,19 @@ impl World {
     ///
     /// If a directory cannot be opened.
     pub fn open(&self) -> wasmtime::Result<WasiCtx> {
+        self.builder().map(|mut builder| builder.build())
+    }
+
+    /// The context of one new core module of WASI 0.1.
+    ///
+    /// # Errors
+    ///
+    /// If a directory cannot be opened.
+    pub fn open_module(&self) -> wasmtime::Result<WasiP1Ctx> {
+        self.builder().map(|mut builder| builder.build_p1())
+    }
+
+    fn builder(&self) -> wasmtime::Result<WasiCtxBuilder> {
         let mut builder = WasiCtx::builder();
         builder.args(&self.arguments).envs(&self.environment);
         self.network.grant(&mut builder);
@@ -111,6 +125,6 @@ impl World {
                 builder.stdout(output(LogStream::Stdout)).stderr(output(LogStream::Stderr));
             }
         }
-        Ok(builder.build())
+        Ok(builder)
     }
 }

@@ -1,1 +1,23 @@
-//! Accept, admit, route, respond: alone in facing the public
+//! The way of a request: accept, admit, route, respond.
+//!
+//! Alone in facing the public. What answers is a [`RouteTable`], published as a whole and read
+//! through a snapshot, so a deploy never meets a request half-way. Each step is a module with its
+//! own limits and its own way to fail:
+//!
+//! 1. [`accept`] takes a slot for the connection, or refuses it with 503;
+//! 2. [`admit`] gives the request a record and bounds its body: 400, 413;
+//! 3. [`route`] finds what answers its host and path: 404;
+//! 4. the runtime's [`Service`](tombolo_runtime::Service) answers it;
+//! 5. [`respond`] turns failures into statuses and sends the body: 500, 502, 503, 504.
+
+pub mod accept;
+mod admit;
+mod config;
+mod record;
+mod respond;
+pub mod route;
+mod sniff;
+
+pub use accept::{Drain, Gateway};
+pub use config::GatewayConfig;
+pub use route::{RouteTable, SpinRoute, Target};

@@ -1,1 +1,13 @@
-//! Composition root: Config to running node to drained node
+//! The composition root: from a [`NodeConfig`] to a running node to a drained one.
+//!
+//! The one place that knows all capabilities by name. A new one is a new crate, and one line in
+//! [`Node::start`].
+
+mod load;
+mod logs;
+mod node;
+
+pub use load::LoadError;
+pub use node::{Node, NodeConfig, NodeError, Server};
+pub use tombolo_gateway::{Drain, GatewayConfig};
+pub use tombolo_runtime::{Allocation, EngineConfig, Interruption, Pool};

@@ -1,1 +1,20 @@
-//! Prepare, instantiate and run guests: alone in configuring the engine
+//! Prepare, instantiate and run guests.
+//!
+//! A [`Runtime`] is alone in configuring the engine. [`Runtime::prepare`] turns a file into a
+//! [`Prepared`] component, compiled once and cached; a [`Service`] answers HTTP requests with a
+//! fresh instance each; [`command`] and [`invoke`] run programs and functions.
+
+pub mod command;
+mod engine;
+mod exchange;
+pub mod inspect;
+pub mod invoke;
+mod prepare;
+mod service;
+
+pub use engine::{Allocation, EngineConfig, Interruption, Pool};
+pub use exchange::{BodyError, ResponseBody};
+pub use prepare::{PrepareError, Prepared, Runtime};
+pub use service::{Service, ServiceConfig, ServiceError};
+/// Why the body of a request could not be read; what a guest is told comes from it.
+pub use wasmtime_wasi_http::Error as RequestBodyError;

@@ -8,7 +8,7 @@
 //! the SHA-256 of the artefact. The trailer comes last because the engine maps the file from 0.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,12 +70,14 @@ impl ArtefactCache {
         self.folder.join(format!("{}.cwasm", key.hex()))
     }
 
-    /// The artefact saved under `key`, open at its start. The trailer behind it is still there.
+    /// The file of the artefact saved under `key`, to be mapped. The trailer behind it is still
+    /// there. Its bytes were checked just now and stay: files are replaced, never changed, and
+    /// nobody else can.
     ///
     /// # Errors
     ///
     /// Why there is none that can be trusted.
-    pub fn load(&self, key: &Digest) -> Result<File, Miss> {
+    pub fn load(&self, key: &Digest) -> Result<PathBuf, Miss> {
         let path = self.path(key);
         let untrusted = |reason| Miss::Untrusted { path: path.clone(), reason };
         let unreadable = |error| Miss::Unreadable(at("read", &path)(error));
@@ -91,8 +93,7 @@ impl ArtefactCache {
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         file.read_to_end(&mut bytes).map_err(unreadable)?;
         check(&bytes, key).map_err(untrusted)?;
-        file.rewind().map_err(unreadable)?;
-        Ok(file)
+        Ok(path)
     }
 
     /// Saves `artefact` under `key`. Whoever reads meanwhile sees the old file or the new one.
@@ -185,8 +186,7 @@ mod tests {
         let (_folder, cache) = cache();
         assert!(matches!(cache.load(&key("a")), Err(Miss::Absent)));
         cache.save(&key("a"), b"native code").unwrap();
-        let mut bytes = Vec::new();
-        cache.load(&key("a")).unwrap().read_to_end(&mut bytes).unwrap();
+        let bytes = fs::read(cache.load(&key("a")).unwrap()).unwrap();
         assert!(bytes.starts_with(b"native code"));
     }
 

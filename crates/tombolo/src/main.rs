@@ -1,2 +1,60 @@
 //! The `tombolo` command.
-fn main() {}
+//!
+//! One file, or folder, a subcommand. `main` alone reads the environment: what a subcommand needs of
+//! it comes as a value.
+
+mod cache;
+mod failure;
+mod inspect;
+mod pairs;
+mod run;
+mod up;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The self-hosted WebAssembly application platform
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Up(up::Up),
+    Run(run::Run),
+    Inspect(inspect::Inspect),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(std::env::var("TOMBOLO_LOG").ok());
+    let result = match cli.command {
+        Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), std::env::vars()),
+        Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
+        Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            // If even this cannot be written, the exit code still says it.
+            let _ = write!(io::stderr().lock(), "{failure}");
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Warnings of our own, or what `TOMBOLO_LOG` asks for (`info`, `request=info`, …).
+fn log_to_stderr(asked: Option<String>) {
+    let targets = asked.and_then(|text| text.parse::<Targets>().ok());
+    let targets = targets.unwrap_or_else(|| Targets::new().with_default(tracing::Level::WARN));
+    let to_stderr = tracing_subscriber::fmt::layer().without_time().with_target(false).with_ansi(false);
+    tracing_subscriber::registry().with(to_stderr.with_writer(io::stderr)).with(targets).init();
+}

@@ -1,0 +1,221 @@
+//! Connections: taken within a bound, served until they end or the node drains.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::admit::{self, RequestBody};
+use crate::config::GatewayConfig;
+use crate::record::RequestRecord;
+use crate::respond::{self, AnswerBody};
+use crate::route::RouteTable;
+use crate::sniff::{Sniffed, Version, sniff};
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// Every connection ended by itself.
+    Complete,
+    /// Some were cut when the time was over.
+    Forced,
+}
+
+/// The public side of a node. Cheap to clone; all clones publish and read the same table.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: GatewayConfig,
+    table: ArcSwap<RouteTable>,
+}
+
+impl Gateway {
+    /// A gateway that answers 404 to everything until a table is published.
+    pub fn new(config: GatewayConfig) -> Self {
+        let table = ArcSwap::from_pointee(RouteTable::default());
+        Self { shared: Arc::new(Shared { config, table }) }
+    }
+
+    /// From now on requests are routed by `table`. Those under way end as they began.
+    pub fn publish(&self, table: RouteTable) {
+        self.shared.table.store(Arc::new(table));
+    }
+
+    /// Serves connections until `stop` is done, then lets those open end their requests.
+    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Drain {
+        let config = &self.shared.config;
+        let slots = Arc::new(Semaphore::new(config.connections_max as usize));
+        let (drain, draining) = watch::channel(());
+        tokio::pin!(stop);
+        loop {
+            let (stream, client) = tokio::select! {
+                () = &mut stop => break,
+                accepted = accept(&listener) => accepted,
+            };
+            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+                refuse(stream);
+                continue;
+            };
+            let connection =
+                Connection { shared: Arc::clone(&self.shared), client, draining: draining.clone() };
+            tokio::spawn(async move {
+                connection.serve(stream).await;
+                drop(slot);
+            });
+        }
+        drop((listener, draining));
+        // Who waits on the channel sees it closed.
+        drop(drain);
+        match timeout(config.drain_time_max, slots.acquire_many(config.connections_max)).await {
+            Ok(_) => Drain::Complete,
+            Err(_) => Drain::Forced,
+        }
+    }
+}
+
+/// The next connection. Running out of file descriptors passes, so it is waited out.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Tells a client that there is no room, without reading what it wants.
+fn refuse(mut stream: TcpStream) {
+    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+        content-length: 0\r\n\r\n";
+    tokio::spawn(async move {
+        // Who does not take these bytes at once does without them.
+        let _ = timeout(Duration::from_secs(1), stream.write_all(ANSWER)).await;
+    });
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    client: SocketAddr,
+    draining: watch::Receiver<()>,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        // Answers are written whole, so there is nothing to gain by holding small ones back.
+        let _ = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else { return };
+        let header_time_max = self.shared.config.header_time_max;
+        let mut draining = self.draining.clone();
+        let sniffed = tokio::select! {
+            // The channel carries nothing: it can only close.
+            _ = draining.changed() => return,
+            sniffed = timeout(header_time_max, sniff(stream)) => sniffed,
+        };
+        // Too slow, or gone before it said anything.
+        let Ok(Ok((version, stream))) = sniffed else { return };
+        match version {
+            Version::Http1 => self.serve_http1(stream, local).await,
+            Version::Http2 => self.serve_http2(stream, local).await,
+        }
+    }
+
+    async fn serve_http1(self, stream: Sniffed<TcpStream>, local: SocketAddr) {
+        let Self { shared, client, mut draining } = self;
+        let config = &shared.config;
+        let answer = service_fn(|request| answer(&shared, request, client, local));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.header_time_max)
+            .max_buf_size(config.header_bytes_max)
+            .max_headers(config.headers_max)
+            .serve_connection(TokioIo::new(stream), answer);
+        tokio::pin!(connection);
+        // An error here is the client's: it broke the protocol or left. Its requests told already.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = draining.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+
+    async fn serve_http2(self, stream: Sniffed<TcpStream>, local: SocketAddr) {
+        let Self { shared, client, mut draining } = self;
+        let config = shared.config.clone();
+        let answer = service_fn(move |request| {
+            let shared = Arc::clone(&shared);
+            async move { answer(&shared, request, client, local).await }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(config.header_time_max)
+            .keep_alive_timeout(config.header_time_max)
+            .max_concurrent_streams(config.streams_max)
+            .max_header_list_size(u32::try_from(config.header_bytes_max).unwrap_or(u32::MAX))
+            .serve_connection(TokioIo::new(stream), answer);
+        tokio::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = draining.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+}
+
+/// Answers one request. Never fails: what goes wrong has a status.
+async fn answer(
+    shared: &Shared,
+    mut request: Request<Incoming>,
+    client: SocketAddr,
+    local: SocketAddr,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let mut record = RequestRecord::start();
+    let authority = match admit::authority(&mut request, local) {
+        Ok(authority) => authority,
+        Err(status) => return Ok(respond::refusal(status, record)),
+    };
+    // The snapshot is let go before the guest runs: a table lives no longer than it must.
+    let (target, over_limit, request) = {
+        let table = shared.table.load();
+        let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
+            return Ok(respond::refusal(StatusCode::NOT_FOUND, record));
+        };
+        record.target = Some((Arc::clone(&target.app), Arc::clone(&target.component)));
+        let (mut parts, body) = request.into_parts();
+        let body = match RequestBody::new(body, target.service.limits().request_body_bytes_max) {
+            Ok(body) => body,
+            Err(status) => return Ok(respond::refusal(status, record)),
+        };
+        // It is about this connection, not about the request (RFC 9110 §7.6.1).
+        parts.headers.remove(header::CONNECTION);
+        if let Some(spin) = &target.spin {
+            spin.tell(&mut parts.headers, pattern, &parts.uri, &authority, client);
+        }
+        let over_limit = body.over_limit();
+        (Arc::clone(&target.service), over_limit, Request::from_parts(parts, body))
+    };
+    let answered = target.call(request).await;
+    if over_limit.is_set() {
+        return Ok(respond::refusal(StatusCode::PAYLOAD_TOO_LARGE, record));
+    }
+    Ok(match answered {
+        Ok(response) => respond::answer(response, record),
+        Err(error) => respond::failure(&error, record),
+    })
+}

@@ -1,0 +1,124 @@
+//! What answers: one table, published as a whole.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use tombolo_model::route::{Pattern, Table};
+use tombolo_runtime::Service;
+
+/// Which component answers which host and path, as of one publication.
+pub type RouteTable = Table<Target>;
+
+/// What answers a route.
+#[derive(Clone)]
+pub struct Target {
+    /// Whose component it is.
+    pub app: Arc<str>,
+    /// The component's id.
+    pub component: Arc<str>,
+    /// The component.
+    pub service: Arc<Service>,
+    /// How the route is told to a Spin app; `None` for a component that expects none of it.
+    pub spin: Option<Arc<SpinRoute>>,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.app, self.component)
+    }
+}
+
+/// The parts of a route that Spin tells its components in request headers.
+#[derive(Debug)]
+pub struct SpinRoute {
+    /// `spin-base-path`.
+    pub base: HeaderValue,
+    /// `spin-raw-component-route`: the route as in the manifest.
+    pub raw: HeaderValue,
+    /// `spin-component-route`: the same without its wildcard.
+    pub component: HeaderValue,
+    /// `spin-matched-route`: the route with its base.
+    pub matched: HeaderValue,
+}
+
+impl SpinRoute {
+    /// The parts of a route that the manifest wrote as `raw` and that is `pattern` with its base.
+    ///
+    /// # Errors
+    ///
+    /// If it has characters no header can have; a manifest's text may.
+    pub fn new(raw: &str, pattern: &Pattern) -> Result<Self, http::header::InvalidHeaderValue> {
+        let matched = pattern.to_string();
+        let base = matched.strip_suffix(raw).unwrap_or("");
+        let base = if base.is_empty() { "/" } else { base };
+        let component = raw.strip_suffix("/...").or_else(|| raw.strip_suffix("/*")).unwrap_or(raw);
+        Ok(Self {
+            base: HeaderValue::from_str(base)?,
+            raw: HeaderValue::from_str(raw)?,
+            component: HeaderValue::from_str(component)?,
+            matched: HeaderValue::from_str(&matched)?,
+        })
+    }
+
+    /// Tells a component by which route its request came, over whatever the client claims.
+    ///
+    /// Source: Spin, `crates/trigger-http`, and its HTTP trigger's documentation.
+    pub(crate) fn tell(
+        &self,
+        headers: &mut HeaderMap,
+        pattern: &Pattern,
+        uri: &Uri,
+        authority: &str,
+        client: SocketAddr,
+    ) {
+        let path = uri.path();
+        // Built of a parsed URI, header and address, these are always values a header can have.
+        let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        headers.insert("spin-full-url", value(&format!("http://{authority}{path}{query}")));
+        let info = if pattern.has_rest() { pattern.rest_of(path) } else { "" };
+        headers.insert("spin-path-info", value(info));
+        headers.insert("spin-base-path", self.base.clone());
+        headers.insert("spin-raw-component-route", self.raw.clone());
+        headers.insert("spin-component-route", self.component.clone());
+        headers.insert("spin-matched-route", self.matched.clone());
+        headers.insert("spin-client-addr", value(&client.to_string()));
+        for (name, part) in pattern.captures(path) {
+            if let Ok(name) = HeaderName::from_bytes(format!("spin-path-match-{name}").as_bytes()) {
+                headers.insert(name, value(part));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spin_component_is_told_its_route() {
+        let base: Pattern = "/base".parse().unwrap();
+        let raw = "/u/:id/...";
+        let pattern = raw.parse::<Pattern>().unwrap().below(&base);
+        let route = SpinRoute::new(raw, &pattern).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("spin-client-addr", HeaderValue::from_static("forged"));
+        let uri = "/base/u/7/a/b?q=1".parse().unwrap();
+        route.tell(&mut headers, &pattern, &uri, "h:1", "1.2.3.4:5".parse().unwrap());
+        let expected = [
+            ("spin-full-url", "http://h:1/base/u/7/a/b?q=1"),
+            ("spin-path-info", "/a/b"),
+            ("spin-base-path", "/base"),
+            ("spin-raw-component-route", "/u/:id/..."),
+            ("spin-component-route", "/u/:id"),
+            ("spin-matched-route", "/base/u/:id/..."),
+            ("spin-client-addr", "1.2.3.4:5"),
+            ("spin-path-match-id", "7"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(headers[name], value, "{name}");
+        }
+        assert_eq!(headers.len(), expected.len());
+    }
+}

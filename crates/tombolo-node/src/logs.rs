@@ -1,0 +1,100 @@
+//! Where what guests print goes: to our own streams behind the component's name, and to files.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tombolo_cap_wasi::{LogLine, LogSender, LogStream};
+
+/// Lines on their way; a guest that prints faster waits.
+const LINES_MAX: usize = 1024;
+
+/// The collector of what guests print.
+pub(crate) struct Logs {
+    sender: LogSender,
+}
+
+impl Logs {
+    /// Collects lines from now on, into files in `folder` as well if there is one.
+    pub(crate) fn start(folder: Option<PathBuf>) -> Self {
+        let (sender, mut lines) = mpsc::channel::<LogLine>(LINES_MAX);
+        let run = move || {
+            let mut files = folder.map(Files::new);
+            while let Some(line) = lines.blocking_recv() {
+                print(&line);
+                if let Some(open) = &mut files
+                    && let Err(error) = open.write(&line)
+                {
+                    tracing::warn!(
+                        "guest output is no longer written to `{}`: {error}",
+                        open.folder.display()
+                    );
+                    files = None;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("logs".to_owned()).spawn(run);
+        thread.expect("a thread can be started while the program starts");
+        Self { sender }
+    }
+
+    pub(crate) fn sender(&self) -> LogSender {
+        self.sender.clone()
+    }
+
+    /// Waits until what was printed is out, but not for long: a full pipe must not stop a shutdown.
+    pub(crate) async fn flush(&self) {
+        for _ in 0..50 {
+            if self.sender.capacity() == LINES_MAX {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn print(line: &LogLine) {
+    let text = [line.component.as_bytes(), b" | ", &line.text, b"\n"].concat();
+    // Nobody reads our output any more: the files still get it.
+    let _ = match line.stream {
+        LogStream::Stdout => io::stdout().lock().write_all(&text),
+        LogStream::Stderr => io::stderr().lock().write_all(&text),
+    };
+}
+
+/// `<component>_stdout.txt` and `<component>_stderr.txt`, opened when first written.
+struct Files {
+    folder: PathBuf,
+    open: HashMap<(Arc<str>, LogStream), File>,
+}
+
+impl Files {
+    fn new(folder: PathBuf) -> Self {
+        Self { folder, open: HashMap::new() }
+    }
+
+    fn write(&mut self, line: &LogLine) -> io::Result<()> {
+        let key = (Arc::clone(&line.component), line.stream);
+        let file = match self.open.entry(key) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(open(&self.folder, line)?),
+        };
+        file.write_all(&[&line.text, b"\n".as_slice()].concat())
+    }
+}
+
+fn open(folder: &Path, line: &LogLine) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let stream = match line.stream {
+        LogStream::Stdout => "stdout",
+        LogStream::Stderr => "stderr",
+    };
+    // A component's id has no `/`.
+    let path = folder.join(format!("{}_{stream}.txt", line.component));
+    OpenOptions::new().create(true).append(true).open(path)
+}

@@ -1,0 +1,158 @@
+//! A node: one process that serves apps.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tombolo_cap_kv::Kv;
+use tombolo_cap_variables::Variables;
+use tombolo_capability::AnyCapability;
+use tombolo_gateway::{Drain, Gateway, GatewayConfig};
+use tombolo_model::App;
+use tombolo_runtime::{EngineConfig, Runtime};
+use tombolo_store::{ArtefactCache, StoreError};
+
+use crate::load::{LoadError, Loader};
+use crate::logs::Logs;
+
+/// Everything a node is started with.
+pub struct NodeConfig {
+    /// Where it listens; port 0 is one the system chooses.
+    pub listen: SocketAddr,
+    /// What relative paths of the app are relative to.
+    pub root: PathBuf,
+    /// Where it keeps data and logs. Made when first written to.
+    pub state: PathBuf,
+    /// Where it keeps what was compiled; `None` compiles at every start.
+    pub artefacts: Option<PathBuf>,
+    /// Given to every component, over its own environment.
+    pub environment: BTreeMap<String, String>,
+    /// Settings of the engine.
+    pub engine: EngineConfig,
+    /// Bounds of the gateway.
+    pub gateway: GatewayConfig,
+}
+
+/// A node that is ready to serve.
+pub struct Node {
+    runtime: Runtime,
+    capabilities: Vec<Arc<dyn AnyCapability>>,
+    gateway: Gateway,
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+    logs: Logs,
+    root: PathBuf,
+    environment: BTreeMap<String, String>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The app cannot be served.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+impl Node {
+    /// Opens the port, prepares `app` and makes it the one that is served. Connections that come
+    /// meanwhile wait; none is answered before all of this is done.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken or the app cannot be served.
+    pub async fn start(config: NodeConfig, app: &App) -> Result<Self, NodeError> {
+        let NodeConfig { listen, root, state, artefacts, environment, engine, gateway } = config;
+        let refuse = |source| NodeError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+        let capabilities: Vec<Arc<dyn AnyCapability>> =
+            vec![Arc::new(Kv::new(state.join("key_value.redb"))), Arc::new(Variables)];
+        let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts));
+        let node = Self {
+            runtime,
+            capabilities,
+            gateway: Gateway::new(gateway),
+            listener: Some(listener),
+            address,
+            logs: Logs::start(Some(state.join("logs"))),
+            root,
+            environment,
+        };
+        node.load(app)?;
+        Ok(node)
+    }
+
+    /// Prepares `app` and makes it the one that is served from now on. Requests under way end as
+    /// they began; if it cannot be served, nothing has changed. Takes as long as compiling does.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be served.
+    pub fn load(&self, app: &App) -> Result<(), LoadError> {
+        let loader = Loader {
+            runtime: &self.runtime,
+            capabilities: &self.capabilities,
+            root: &self.root,
+            environment: &self.environment,
+            logs: self.logs.sender(),
+        };
+        self.gateway.publish(loader.load(app)?);
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The part of the node that serves; what is left can go on loading.
+    ///
+    /// # Panics
+    ///
+    /// If it was taken before: a node has one.
+    pub fn take_server(&mut self) -> Server {
+        let listener = self.listener.take().expect("a node's server is taken once");
+        Server { gateway: self.gateway.clone(), listener }
+    }
+
+    /// Waits until what guests printed is out.
+    pub async fn flush_logs(&self) {
+        self.logs.flush().await;
+    }
+}
+
+/// The listening part of a node.
+pub struct Server {
+    gateway: Gateway,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Serves until `stop` is done, then lets requests under way end.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Drain {
+        self.gateway.serve(self.listener, stop).await
+    }
+}
+
+/// The cache of artefacts, or none with a warning: a node without one starts slower and serves as
+/// well.
+fn open(folder: Option<PathBuf>) -> Option<ArtefactCache> {
+    let folder = folder?;
+    ArtefactCache::open(&folder).inspect_err(warn).ok()
+}
+
+fn warn(error: &StoreError) {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    tracing::warn!("what is compiled is not cached, so every start compiles again: {error}{source}");
+}

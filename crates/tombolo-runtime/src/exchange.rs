@@ -1,0 +1,296 @@
+//! One request at one guest: from the first instruction to the last byte of the answer.
+//!
+//! The guest runs on the task that waits for its answer: no task is started, no queue crossed. It
+//! is polled first, then what it wrote is taken; an answer whose body is complete by then is sent
+//! as a whole, any other as a stream that owns the guest and goes on polling it. So dropping the
+//! answer drops the guest, and back-pressure is that nobody polls.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, Sleep};
+use wasmtime_wasi_http::WasiBody;
+
+use crate::service::ServiceError;
+
+/// A guest at work; it is done when this is.
+pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
+/// Where a guest sends its answer: the head and a body still being written, or its error.
+pub(crate) type Head = oneshot::Sender<Result<Response<WasiBody>, String>>;
+type Heard = oneshot::Receiver<Result<Response<WasiBody>, String>>;
+
+/// Bytes of body gathered before an answer is sent as a stream.
+const WHOLE_BYTES_MAX: usize = 64 << 10;
+
+/// A guest and the answer it is giving.
+pub(crate) struct Exchange {
+    /// `None` once it is done.
+    guest: Option<Running>,
+    heard: Heard,
+    head: Option<Response<WasiBody>>,
+    frames: Frames,
+    /// Tells the guest that its body was taken to the end.
+    ended: Option<oneshot::Sender<()>>,
+    deadline: Instant,
+    limit: Duration,
+}
+
+/// A guest, and the slot it takes while it is there.
+struct Running {
+    guest: GuestFuture,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What was gathered of a body.
+#[derive(Default)]
+struct Frames {
+    data: VecDeque<Bytes>,
+    bytes: usize,
+    trailers: Option<HeaderMap>,
+}
+
+/// How far gathering got.
+enum Gathered {
+    /// To the end of the body.
+    All,
+    /// As far as the guest has written.
+    Some,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        guest: GuestFuture,
+        heard: Heard,
+        ended: oneshot::Sender<()>,
+        slot: OwnedSemaphorePermit,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Self {
+        let frames = Frames::default();
+        let guest = Some(Running { guest, _slot: slot });
+        Self { guest, heard, head: None, frames, ended: Some(ended), deadline, limit }
+    }
+
+    /// The answer, when there is one: whole if the guest wrote all of it without waiting.
+    pub(crate) async fn answer(mut self) -> Result<Response<ResponseBody>, ServiceError> {
+        let (deadline, limit) = (self.deadline, self.limit);
+        // The timer is registered only if the guest has to wait for something.
+        let gathered =
+            tokio::time::timeout_at(deadline, std::future::poll_fn(|context| self.poll_gather(context)));
+        let gathered = gathered.await.map_err(|_| ServiceError::Deadline { limit })??;
+        let head = self.head.take().expect("gathering ends with a head or an error");
+        let (parts, body) = head.into_parts();
+        let body = match gathered {
+            Gathered::All if self.frames.trailers.is_none() => {
+                self.let_finish();
+                ResponseBody(Inner::Whole(self.frames.join()))
+            }
+            _ => ResponseBody(Inner::Streaming(Box::new(Streaming {
+                body: matches!(gathered, Gathered::Some).then_some(body),
+                deadline: Box::pin(tokio::time::sleep_until(deadline)),
+                exchange: Some(self),
+            }))),
+        };
+        Ok(Response::from_parts(parts, body))
+    }
+
+    fn poll_gather(&mut self, context: &mut Context<'_>) -> Poll<Result<Gathered, ServiceError>> {
+        loop {
+            self.poll_guest(context).map_err(|error| ServiceError::from_engine(&error))?;
+            if self.head.is_none() {
+                match self.heard.try_recv() {
+                    Ok(Ok(head)) => self.head = Some(head),
+                    Ok(Err(reason)) => return Poll::Ready(Err(ServiceError::NoAnswer { reason })),
+                    // Only the guest sends, and it was just polled: it wakes us when it goes on.
+                    Err(_) if self.guest.is_some() => return Poll::Pending,
+                    Err(_) => {
+                        let reason = "it returned without setting a response".to_owned();
+                        return Poll::Ready(Err(ServiceError::NoAnswer { reason }));
+                    }
+                }
+            }
+            let Some(head) = &mut self.head else { continue };
+            match Pin::new(head.body_mut()).poll_frame(context) {
+                Poll::Ready(None) => {
+                    self.body_taken();
+                    // With its body taken, the guest may be done too: most are.
+                    self.poll_guest(context).map_err(|error| ServiceError::from_engine(&error))?;
+                    return Poll::Ready(Ok(Gathered::All));
+                }
+                Poll::Ready(Some(Ok(frame))) => self.frames.push(frame),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(ServiceError::NoAnswer { reason: error.to_string() }));
+                }
+                Poll::Pending => return Poll::Ready(Ok(Gathered::Some)),
+            }
+            if self.frames.bytes > WHOLE_BYTES_MAX {
+                return Poll::Ready(Ok(Gathered::Some));
+            }
+        }
+    }
+
+    /// Lets the guest go on. When it is done its memory is given back at once.
+    fn poll_guest(&mut self, context: &mut Context<'_>) -> wasmtime::Result<()> {
+        let Some(running) = &mut self.guest else { return Ok(()) };
+        if let Poll::Ready(result) = running.guest.as_mut().poll(context) {
+            self.guest = None;
+            result?;
+        }
+        Ok(())
+    }
+
+    fn body_taken(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.send(());
+        }
+    }
+
+    /// A guest may go on after its answer, to write to a store for instance: it does so on a task of
+    /// its own, within the bound of its request.
+    fn let_finish(&mut self) {
+        self.body_taken();
+        let Some(mut running) = self.guest.take() else { return };
+        let deadline = self.deadline;
+        tokio::spawn(async move {
+            match tokio::time::timeout_at(deadline, running.guest.as_mut()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!("a guest trapped after its answer: {error:?}"),
+                Err(_) => tracing::warn!("a guest was ended at its deadline, after its answer"),
+            }
+        });
+    }
+}
+
+impl Frames {
+    fn push(&mut self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(data) => {
+                self.bytes += data.len();
+                self.data.push_back(data);
+            }
+            Err(frame) => self.trailers = frame.into_trailers().ok(),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Frame<Bytes>> {
+        self.data.pop_front().map(Frame::data)
+    }
+
+    /// All data as one piece; one piece is not copied.
+    fn join(&mut self) -> Option<Bytes> {
+        if self.data.len() <= 1 {
+            return self.data.pop_front();
+        }
+        let mut joined = BytesMut::with_capacity(self.bytes);
+        self.data.drain(..).for_each(|data| joined.extend_from_slice(&data));
+        Some(joined.freeze())
+    }
+}
+
+/// The body of an answer. While it is a stream, it owns the guest.
+pub struct ResponseBody(Inner);
+
+enum Inner {
+    Whole(Option<Bytes>),
+    Streaming(Box<Streaming>),
+}
+
+struct Streaming {
+    exchange: Option<Exchange>,
+    /// `None` once it was read to its end.
+    body: Option<WasiBody>,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// Why a body was cut. Its head is out, so the connection is closed or the stream reset.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It took longer than its request may.
+    #[error("the body was not complete within {} ms", limit.as_millis())]
+    Deadline {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The guest trapped.
+    #[error("the guest trapped within its body: {reason}")]
+    Trap {
+        /// What happened and where in the guest.
+        reason: String,
+    },
+    /// The guest gave its body up, or wrote another length than it had said.
+    #[error("the guest did not complete its body: {reason}")]
+    Incomplete {
+        /// What the engine says.
+        reason: String,
+    },
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Inner::Whole(data) => Poll::Ready(data.take().map(|data| Ok(Frame::data(data)))),
+            Inner::Streaming(streaming) => streaming.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.0, Inner::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Inner::Whole(data) => SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64)),
+            Inner::Streaming(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Streaming {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let next = ready!(self.poll_next(context));
+        if !matches!(next, Some(Ok(_))) {
+            // At the end the guest may go on; after an error there is nothing left of it.
+            if let (Some(mut exchange), None) = (self.exchange.take(), &next) {
+                exchange.let_finish();
+            }
+        }
+        Poll::Ready(next)
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+        if let Some(frame) = exchange.frames.pop() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        if self.deadline.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(BodyError::Deadline { limit: exchange.limit })));
+        }
+        if let Some(body) = &mut self.body {
+            if let Err(error) = exchange.poll_guest(context) {
+                return Poll::Ready(Some(Err(BodyError::Trap { reason: format!("{error:?}") })));
+            }
+            match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Some(Err(error)) => {
+                    let reason = error.to_string();
+                    return Poll::Ready(Some(Err(BodyError::Incomplete { reason })));
+                }
+                None => self.body = None,
+            }
+        }
+        let trailers = exchange.frames.trailers.take();
+        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+}

@@ -1,0 +1,42 @@
+//! How a command fails: `error:` says what, `hint:` what to do, the exit code how.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    /// 1; wrong usage, which is found while arguments are read, ends with 2.
+    pub(crate) code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: 1 }
+    }
+
+    /// The failure of an error, with its causes.
+    pub(crate) fn of(error: &dyn Error) -> Self {
+        Self::new(chain(error))
+    }
+
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Into<Option<String>>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+}
+
+/// An error and its causes on one line, outermost first: `a: b: c`.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {}", self.message)?;
+        self.hint.iter().try_for_each(|hint| writeln!(f, "\nhint: {hint}"))
+    }
+}

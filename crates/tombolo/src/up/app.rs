@@ -1,0 +1,127 @@
+//! The app that `up` serves: from a manifest, or a component alone.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tombolo_model::{App, AppName, Component, ComponentId, HttpTrigger, manifest};
+
+use crate::failure::Failure;
+
+/// Where an app is written.
+pub(crate) enum Source {
+    /// In a `spin.toml`.
+    Manifest {
+        /// The file.
+        file: PathBuf,
+        /// Its folder, which its paths are relative to.
+        root: PathBuf,
+        /// Values the operator gave for its variables.
+        values: BTreeMap<String, String>,
+    },
+    /// In a component that answers everything.
+    Component {
+        /// The file.
+        file: PathBuf,
+        /// Its folder.
+        root: PathBuf,
+    },
+}
+
+/// The values of variables among the environment: `SPIN_VARIABLE_<NAME>`, as Spin has it.
+pub(crate) fn values(environment: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let value = |(name, value): (String, String)| {
+        Some((name.strip_prefix("SPIN_VARIABLE_")?.to_ascii_lowercase(), value))
+    };
+    environment.filter_map(value).collect()
+}
+
+impl Source {
+    /// What `path` means: a manifest, a folder with one, or a component.
+    pub(crate) fn find(path: &Path, values: BTreeMap<String, String>) -> Result<Self, Failure> {
+        let metadata = fs::metadata(path)
+            .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", path.display())))?;
+        let is_folder = metadata.is_dir();
+        let file = if is_folder { path.join("spin.toml") } else { path.to_owned() };
+        let root =
+            file.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        if is_folder {
+            // Told apart from a folder that may not be read.
+            fs::read_dir(path).map_err(|error| {
+                Failure::new(format!("cannot read the folder `{}`: {error}", path.display()))
+            })?;
+            if !file.exists() {
+                let message = format!("there is no `spin.toml` in `{}`", path.display());
+                let hint = "name a folder with a `spin.toml`, or a component: `tombolo up app.wasm`";
+                return Err(Failure::new(message).hint(hint.to_owned()));
+            }
+        }
+        let is_manifest = file.extension().is_some_and(|extension| extension == "toml");
+        Ok(if is_manifest { Self::Manifest { file, root, values } } else { Self::Component { file, root } })
+    }
+
+    /// What paths of the app are relative to.
+    pub(crate) fn root(&self) -> &Path {
+        match self {
+            Self::Manifest { root, .. } | Self::Component { root, .. } => root,
+        }
+    }
+
+    /// The file the app is written in.
+    pub(crate) fn file(&self) -> &Path {
+        match self {
+            Self::Manifest { file, .. } | Self::Component { file, .. } => file,
+        }
+    }
+
+    /// The app as it is written now.
+    pub(crate) fn read(&self) -> Result<App, Failure> {
+        let (file, values) = match self {
+            Self::Manifest { file, values, .. } => (file, values),
+            Self::Component { file, .. } => return Ok(bare(file)),
+        };
+        let text = fs::read_to_string(file)
+            .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", file.display())))?;
+        manifest::parse(&file.display().to_string(), &text, values)
+            .map_err(|error| Failure::new(error.to_string()).hint(error.hint))
+    }
+}
+
+/// The app of a component without a manifest: it answers every path and was granted nothing.
+fn bare(file: &Path) -> App {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    let id = ComponentId::from_text(&stem);
+    let source = tombolo_model::Source::Path(file.file_name().unwrap_or_default().into());
+    App {
+        name: AppName::from_text(&stem),
+        version: None,
+        spin_headers: false,
+        triggers: vec![HttpTrigger {
+            route: Some("/...".parse().expect("`/...` is a route")),
+            raw_route: "/...".to_owned(),
+            component: id.clone(),
+        }],
+        components: BTreeMap::from([(id.clone(), Component::bare(id, source))]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_variables_come_from_the_environment() {
+        let environment = [("SPIN_VARIABLE_API_TOKEN", "t"), ("PATH", "/bin")];
+        let values = values(environment.map(|(name, value)| (name.into(), value.into())).into_iter());
+        assert_eq!(values, BTreeMap::from([("api_token".into(), "t".into())]));
+    }
+
+    #[test]
+    fn a_bare_component_is_an_app_without_grants() {
+        let app = bare(Path::new("some/My App.wasm"));
+        assert_eq!(app.name.as_str(), "My-App");
+        let component = app.components.values().next().unwrap();
+        assert!(component.key_value_stores.is_empty() && component.allowed_outbound_hosts.is_empty());
+        assert_eq!(component.source, tombolo_model::Source::Path("My App.wasm".into()));
+    }
+}

@@ -1,0 +1,158 @@
+//! `tombolo up`.
+
+mod app;
+mod build;
+mod watch;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tombolo_model::App;
+use tombolo_node::{
+    Allocation, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig, NodeError,
+    Pool,
+};
+
+use crate::failure::{Failure, chain};
+use crate::pairs;
+use app::Source;
+
+/// Serve an app: a spin.toml, the folder of one, or a single component
+///
+/// Routes and address are printed on stderr. What components print appears here behind their names,
+/// and in .tombolo/logs/ beside the app.
+///
+/// Examples:
+///   tombolo up
+///   tombolo up my-api --build --watch
+///   tombolo up hello.wasm --listen 127.0.0.1:0
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Up {
+    /// A spin.toml, a folder with one, or a component
+    #[arg(default_value = ".", value_name = "FILE|DIR")]
+    path: PathBuf,
+    /// Run the build commands of the manifest first
+    #[arg(long)]
+    build: bool,
+    /// Where to listen; port 0 is one the system chooses
+    #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Give every component an environment variable
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pairs::variable)]
+    environment: Vec<(String, String)>,
+    /// Serve anew whenever the app changes, and build when its sources change
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Up {
+    pub(crate) fn run(
+        self,
+        cache: &Option<PathBuf>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<ExitCode, Failure> {
+        let source = Source::find(&self.path, app::values(variables))?;
+        let app = source.read()?;
+        if self.build {
+            build::build(&app, source.root())?;
+        }
+        let config = NodeConfig {
+            listen: self.listen,
+            root: source.root().to_owned(),
+            state: source.root().join(".tombolo"),
+            artefacts: cache.clone(),
+            environment: self.environment.iter().cloned().collect(),
+            engine: EngineConfig {
+                allocation: Allocation::Pooled(Pool::DEFAULT),
+                interruption: Interruption::Sliced,
+            },
+            gateway: GatewayConfig::DEFAULT,
+        };
+        let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+        let drain = tokio.block_on(self.serve(source, app, config))?;
+        // Whoever is still at work had its time to drain.
+        tokio.shutdown_background();
+        match drain {
+            Drain::Complete => Ok(ExitCode::SUCCESS),
+            Drain::Forced => {
+                Err(Failure::new("requests under way were cut: they took longer than the drain"))
+            }
+        }
+    }
+
+    async fn serve(&self, source: Source, app: App, config: NodeConfig) -> Result<Drain, Failure> {
+        // From here on a signal drains, also one that comes before the first request.
+        let stop = stop_signal()?;
+        let mut node = Node::start(config, &app).await.map_err(|error| refusal(&error, &app))?;
+        let server = node.take_server();
+        say(&banner(&app, node.address()));
+        let node = Arc::new(node);
+        if self.watch {
+            watch::start(source, app, Arc::clone(&node))?;
+        }
+        let drain = server.run(stop).await;
+        node.flush_logs().await;
+        Ok(drain)
+    }
+}
+
+/// Talk goes to stderr; if nobody listens the serving goes on.
+pub(crate) fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn banner(app: &App, address: SocketAddr) -> String {
+    let width = app.triggers.iter().map(|trigger| trigger.raw_route.len()).max().unwrap_or(0);
+    let route = |trigger: &tombolo_model::HttpTrigger| {
+        let pattern = trigger.route.as_ref()?;
+        Some(format!("  {:width$}  {}\n", pattern.to_string(), trigger.component))
+    };
+    let routes: String = app.triggers.iter().filter_map(route).collect();
+    format!("Serving {}\n{routes}Listening on http://{address}\n", app.name)
+}
+
+fn refusal(error: &NodeError, app: &App) -> Failure {
+    let failure = Failure::of(error);
+    let has_build = app.components.values().any(|component| component.build.is_some());
+    let hint = match error {
+        NodeError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            "something else listens there: choose another with `--listen`, or any free one with port 0"
+        }
+        NodeError::Load(LoadError::Read { source, .. })
+            if has_build && source.kind() == io::ErrorKind::NotFound =>
+        {
+            "build it first: `tombolo up --build`"
+        }
+        _ => return failure,
+    };
+    failure.hint(hint.to_owned())
+}
+
+/// Done at SIGTERM or SIGINT. A second SIGINT ends the process at once: somebody is waiting.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let failed = |error: io::Error| Failure::new(format!("cannot listen for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        say("Draining; once more to stop at once\n");
+        tokio::spawn(async move {
+            interrupt.recv().await;
+            std::process::exit(130);
+        });
+    })
+}
+
+/// Says why a change is not served, and that what was served still is.
+fn say_unchanged(error: &dyn std::error::Error) {
+    say(&format!("error: {}\nThe app is served as it was before\n", chain(error)));
+}
