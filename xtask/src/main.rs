@@ -1,1 +1,55 @@
-fn main() {}
+//! Chores of this repository: `cargo xtask <chore>`.
+
+mod bench;
+mod guests;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Chores of this repository
+#[derive(Parser)]
+enum Chore {
+    /// Build all guests and examples into target/guests/wasm; those that did not change are kept
+    Guests,
+    /// Check what no compiler checks: file sizes, dependency directions, dead links, stray files
+    Tidy,
+    /// Compare with native hyper and `wasmtime serve`, alternating, and print medians and ratios
+    Bench(bench::Bench),
+    /// The native server that `bench` measures against
+    #[command(hide = true)]
+    Hyper {
+        /// Where to listen
+        address: std::net::SocketAddr,
+    },
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let result = match Chore::parse() {
+        Chore::Guests => guests::build(&root),
+        Chore::Tidy => tidy::check(&root),
+        Chore::Bench(bench) => bench.run(&root),
+        Chore::Hyper { address } => bench::native::serve(address),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            say(&format!("error: {message}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository: this crate is a folder in it.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the crate is in a folder of the repository").to_owned()
+}
+
+#[expect(clippy::print_stderr, reason = "a chore talks to whoever runs it")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,88 @@
+//! Every operation of Spin's and WASI's synchronous key-value interfaces, checked from the inside.
+//!
+//! `GET /` runs all checks and answers `ok`; `GET /denied` opens stores and answers how that went.
+
+mod bindings {
+    wit_bindgen::generate!({
+        inline: "package tombolo:guest; world imports {
+            import fermyon:spin/key-value@2.0.0;
+            include wasi:keyvalue/imports@0.2.0-draft2;
+        }",
+        path: ["../../wit/fermyon-spin@2.0.0", "../../wit/wasi-keyvalue@0.2.0-draft2"],
+        world: "tombolo:guest/imports",
+        generate_all,
+    });
+}
+
+use bindings::fermyon::spin::key_value::Store;
+use bindings::wasi::keyvalue::atomics::{self, Cas, CasError};
+use bindings::wasi::keyvalue::{batch, store};
+use wstd::http::{Body, Error, Request, Response};
+
+#[wstd::http_server]
+async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
+    let text = match request.uri().path() {
+        "/denied" => format!("{:?} {:?}", Store::open("default").err(), Store::open("other").err()),
+        _ => {
+            spin();
+            wasi();
+            one_store();
+            "ok".to_owned()
+        }
+    };
+    Ok(Response::new(text.into()))
+}
+
+fn spin() {
+    let store = Store::open("default").unwrap();
+    store.delete("s").unwrap();
+    assert_eq!(store.get("s").unwrap(), None);
+    assert!(!store.exists("s").unwrap());
+    store.set("s", b"one").unwrap();
+    store.set("s", b"two").unwrap();
+    assert_eq!(store.get("s").unwrap().unwrap(), b"two");
+    assert!(store.exists("s").unwrap());
+    assert!(store.get_keys().unwrap().contains(&"s".to_owned()));
+    store.delete("s").unwrap();
+    store.delete("s").unwrap();
+    assert!(!store.get_keys().unwrap().contains(&"s".to_owned()));
+    store.set("", b"").unwrap();
+    assert_eq!(store.get("").unwrap().unwrap(), b"");
+    assert!(store.set(&"k".repeat(5000), b"").is_err());
+}
+
+fn wasi() {
+    let bucket = store::open("default").unwrap();
+    let all = ["a", "b", "c"].map(str::to_owned);
+    batch::delete_many(&bucket, &all).unwrap();
+    let entries = [("a".to_owned(), b"1".to_vec()), ("b".to_owned(), b"2".to_vec())];
+    batch::set_many(&bucket, &entries).unwrap();
+    let got = batch::get_many(&bucket, &all).unwrap();
+    assert_eq!(got[0], ("a".to_owned(), Some(b"1".to_vec())));
+    assert_eq!(got[2], ("c".to_owned(), None));
+    let page = bucket.list_keys(None).unwrap();
+    assert!(page.keys.contains(&"b".to_owned()) && page.cursor.is_none());
+    assert!(!bucket.list_keys(Some("b")).unwrap().keys.contains(&"b".to_owned()));
+
+    bucket.delete("n").unwrap();
+    assert_eq!(atomics::increment(&bucket, "n", 5).unwrap(), 5);
+    assert_eq!(atomics::increment(&bucket, "n", -7).unwrap(), -2);
+    assert!(atomics::increment(&bucket, "a", 1).is_err(), "`1` is not eight bytes");
+
+    let cas = Cas::new(&bucket, "a").unwrap();
+    assert_eq!(cas.current().unwrap().unwrap(), b"1");
+    atomics::swap(cas, b"10").unwrap();
+    let late = Cas::new(&bucket, "a").unwrap();
+    bucket.set("a", b"11").unwrap();
+    let Err(CasError::CasFailed(again)) = atomics::swap(late, b"12") else { panic!("a swap that came late") };
+    atomics::swap(again, b"12").unwrap();
+    assert_eq!(bucket.get("a").unwrap().unwrap(), b"12");
+    assert!(bucket.exists("a").unwrap());
+}
+
+/// Both interfaces see the same keys.
+fn one_store() {
+    let bucket = store::open("default").unwrap();
+    Store::open("default").unwrap().set("shared", b"yes").unwrap();
+    assert_eq!(bucket.get("shared").unwrap().unwrap(), b"yes");
+}

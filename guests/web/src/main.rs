@@ -1,0 +1,103 @@
+//! Answers of every kind: whole, streamed, late, never, broken.
+
+use std::convert::Infallible;
+
+use futures_lite::stream::unfold;
+use wstd::http::body::Bytes;
+use wstd::http::{Body, Client, Error, Request, Response, StatusCode};
+use wstd::time::Duration;
+
+type Answer = Result<Response<Body>, Error>;
+
+#[wstd::http_server]
+async fn main(request: Request<Body>) -> Answer {
+    let path = request.uri().path().to_owned();
+    let number = |default: u64| {
+        let query = request.uri().query().and_then(|query| query.split_once('='));
+        query.and_then(|(_, value)| value.parse().ok()).unwrap_or(default)
+    };
+    match path.as_str() {
+        "/" => text("hello"),
+        "/echo" => Ok(Response::new(request.into_body())),
+        "/headers" => headers(&request),
+        "/environment" => text(&format!("{:?}", std::env::vars().collect::<Vec<_>>())),
+        "/print" => {
+            println!("to stdout");
+            eprintln!("to stderr");
+            text("printed")
+        }
+        "/stream" => stream(number(1) * 1024 * 1024),
+        "/sleep" => {
+            wstd::task::sleep(Duration::from_millis(number(1000))).await;
+            text("slept")
+        }
+        "/drip" => drip(number(1000)),
+        "/panic" => panic!("as asked"),
+        "/panic-in-body" => broken_body(),
+        "/loop" => loop {
+            std::hint::black_box(());
+        },
+        "/memory" => {
+            let mut taken: Vec<Vec<u8>> = Vec::new();
+            for _ in 0..number(1024) {
+                taken.push(vec![1; 1024 * 1024]);
+            }
+            text(&format!("took {} MiB", taken.len()))
+        }
+        "/fetch" => fetch(request.uri().query().and_then(|query| query.strip_prefix("url=")).unwrap_or("")).await,
+        _ => Ok(Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty())?),
+    }
+}
+
+fn text(text: &str) -> Answer {
+    Ok(Response::new(text.to_owned().into()))
+}
+
+/// The request's headers, a line each.
+fn headers(request: &Request<Body>) -> Answer {
+    let line = |(name, value): (&wstd::http::HeaderName, &wstd::http::HeaderValue)| {
+        format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
+    };
+    text(&request.headers().iter().map(line).collect::<String>())
+}
+
+/// So many bytes, 64 KiB at a time.
+fn stream(bytes: u64) -> Answer {
+    let part = move |left: u64| async move {
+        let length = left.min(64 * 1024);
+        (length > 0).then(|| (Ok::<_, Infallible>(Bytes::from(vec![b'x'; length as usize])), left - length))
+    };
+    Ok(Response::new(Body::from_try_stream(unfold(bytes, part))))
+}
+
+/// A first part at once, a second after so many milliseconds.
+fn drip(milliseconds: u64) -> Answer {
+    let part = move |number: u64| async move {
+        if number == 1 {
+            wstd::task::sleep(Duration::from_millis(milliseconds)).await;
+        }
+        (number < 2).then(|| (Ok::<_, Infallible>(Bytes::from(format!("part {number}\n"))), number + 1))
+    };
+    Ok(Response::new(Body::from_try_stream(unfold(0, part))))
+}
+
+/// A part, then a panic.
+fn broken_body() -> Answer {
+    let part = |number: u64| async move {
+        if number == 1 {
+            wstd::task::sleep(Duration::from_millis(50)).await;
+            panic!("as asked");
+        }
+        Some((Ok::<_, Infallible>(Bytes::from("part 0\n")), number + 1))
+    };
+    Ok(Response::new(Body::from_try_stream(unfold(0, part))))
+}
+
+/// What another host answers, or why it could not be asked.
+async fn fetch(url: &str) -> Answer {
+    let request = Request::get(url).body(Body::empty())?;
+    match Client::new().send(request).await {
+        Ok(response) => Ok(Response::new(response.into_body())),
+        Err(error) => text(&format!("refused: {error:?}")),
+    }
+}

