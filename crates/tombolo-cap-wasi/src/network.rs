@@ -53,6 +53,7 @@ impl Network {
             return;
         }
         let network = Arc::clone(self);
+        builder.allow_tcp(true).allow_udp(true);
         builder.socket_addr_check(move |address, usage| {
             let allowed = network.allows(address, &usage);
             Box::pin(async move { allowed })

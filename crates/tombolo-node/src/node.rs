@@ -38,14 +38,34 @@ pub struct NodeConfig {
 
 /// A node that is ready to serve.
 pub struct Node {
+    parts: Parts,
+    /// Until the server is taken.
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+}
+
+/// What a node is made of, apart from its port.
+struct Parts {
     runtime: Runtime,
     capabilities: Vec<Arc<dyn AnyCapability>>,
     gateway: Gateway,
-    listener: Option<TcpListener>,
-    address: SocketAddr,
     logs: Logs,
     root: PathBuf,
     environment: BTreeMap<String, String>,
+}
+
+impl Parts {
+    fn load(&self, app: &App) -> Result<(), LoadError> {
+        let loader = Loader {
+            runtime: &self.runtime,
+            capabilities: &self.capabilities,
+            root: &self.root,
+            environment: &self.environment,
+            logs: self.logs.sender(),
+        };
+        self.gateway.publish(loader.load(app)?);
+        Ok(())
+    }
 }
 
 /// Why a node does not start.
@@ -65,32 +85,23 @@ pub enum NodeError {
 }
 
 impl Node {
-    /// Opens the port, prepares `app` and makes it the one that is served. Connections that come
-    /// meanwhile wait; none is answered before all of this is done.
+    /// Prepares `app`, publishes it, and only then opens the port: who connects is served.
     ///
     /// # Errors
     ///
-    /// If the port is taken or the app cannot be served.
+    /// If the app cannot be served or the port is taken.
     pub async fn start(config: NodeConfig, app: &App) -> Result<Self, NodeError> {
         let NodeConfig { listen, root, state, artefacts, environment, engine, gateway } = config;
-        let refuse = |source| NodeError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(refuse)?;
-        let address = listener.local_addr().map_err(refuse)?;
         let capabilities: Vec<Arc<dyn AnyCapability>> =
             vec![Arc::new(Kv::new(state.join("key_value.redb"))), Arc::new(Variables)];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts));
-        let node = Self {
-            runtime,
-            capabilities,
-            gateway: Gateway::new(gateway),
-            listener: Some(listener),
-            address,
-            logs: Logs::start(Some(state.join("logs"))),
-            root,
-            environment,
-        };
-        node.load(app)?;
-        Ok(node)
+        let logs = Logs::start(Some(state.join("logs")));
+        let parts = Parts { runtime, capabilities, gateway: Gateway::new(gateway), logs, root, environment };
+        parts.load(app)?;
+        let refuse = |source| NodeError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+        Ok(Self { parts, listener: Some(listener), address })
     }
 
     /// Prepares `app` and makes it the one that is served from now on. Requests under way end as
@@ -100,15 +111,7 @@ impl Node {
     ///
     /// Why it cannot be served.
     pub fn load(&self, app: &App) -> Result<(), LoadError> {
-        let loader = Loader {
-            runtime: &self.runtime,
-            capabilities: &self.capabilities,
-            root: &self.root,
-            environment: &self.environment,
-            logs: self.logs.sender(),
-        };
-        self.gateway.publish(loader.load(app)?);
-        Ok(())
+        self.parts.load(app)
     }
 
     /// Where it listens.
@@ -123,12 +126,12 @@ impl Node {
     /// If it was taken before: a node has one.
     pub fn take_server(&mut self) -> Server {
         let listener = self.listener.take().expect("a node's server is taken once");
-        Server { gateway: self.gateway.clone(), listener }
+        Server { gateway: self.parts.gateway.clone(), listener }
     }
 
     /// Waits until what guests printed is out.
     pub async fn flush_logs(&self) {
-        self.logs.flush().await;
+        self.parts.logs.flush().await;
     }
 }
 

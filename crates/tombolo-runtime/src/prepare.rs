@@ -92,12 +92,12 @@ impl Runtime {
             _ => inspect::abi(&bytes),
         };
         let engine = self.engine(abi)?;
-        let key = key(&engine.engine, &digest);
-        let cached = self.load(&engine.engine, &key);
+        let key = key(&engine.engine, "component", &digest);
+        let cached: Option<Component> = self.load(&engine.engine, &key);
         let from_cache = cached.is_some();
         let component = match cached {
             Some(component) => component,
-            None => self.compile(&engine.engine, &inspect::component(&bytes, found.kind)?, &key)?,
+            None => self.compile(&engine.engine, &key, &inspect::component(&bytes, found.kind)?)?,
         };
         let pre = engine
             .linker
@@ -111,7 +111,7 @@ impl Runtime {
         self.engines.get(abi).map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })
     }
 
-    /// Compiles the core module in `bytes`.
+    /// The core module in `bytes`, compiled.
     ///
     /// # Errors
     ///
@@ -120,34 +120,39 @@ impl Runtime {
         let bytes = inspect::binary(bytes)?;
         inspect::inspect(&bytes)?;
         let engine = &self.engine(Abi::Sync)?.engine;
-        Module::new(engine, &bytes).map_err(|error| PrepareError::Compile { reason: format!("{error:#}") })
+        self.compiled(engine, &key(engine, "module", &Digest::of(&bytes)), &bytes)
     }
 
-    fn compile(&self, engine: &Engine, component: &[u8], key: &Digest) -> Result<Component, PrepareError> {
+    /// What `wasm` compiles to: from the cache, or compiled now and put there.
+    fn compiled<C: Compiled>(&self, engine: &Engine, key: &Digest, wasm: &[u8]) -> Result<C, PrepareError> {
+        match self.load(engine, key) {
+            Some(compiled) => Ok(compiled),
+            None => self.compile(engine, key, wasm),
+        }
+    }
+
+    fn compile<C: Compiled>(&self, engine: &Engine, key: &Digest, wasm: &[u8]) -> Result<C, PrepareError> {
         let failed = |error: wasmtime::Error| PrepareError::Compile { reason: format!("{error:#}") };
-        let Some(artefacts) = &self.artefacts else {
-            return Component::new(engine, component).map_err(failed);
-        };
-        let artefact = engine.precompile_component(component).map_err(failed)?;
-        match artefacts.save(key, &artefact) {
-            // Mapped from the file: pages nobody runs need no memory.
-            Ok(()) => {
-                if let Some(component) = self.load(engine, key) {
-                    return Ok(component);
+        let artefact = C::precompile(engine, wasm).map_err(failed)?;
+        if let Some(artefacts) = &self.artefacts {
+            match artefacts.save(key, &artefact) {
+                // Mapped from the file: pages nobody runs need no memory.
+                Ok(()) => {
+                    if let Some(compiled) = self.load(engine, key) {
+                        return Ok(compiled);
+                    }
                 }
-            }
-            Err(error) => {
-                tracing::warn!(
+                Err(error) => tracing::warn!(
                     "what was compiled is not cached, so the next start compiles again: {}",
                     chain(&error)
-                );
+                ),
             }
         }
-        deserialize(engine, &artefact).map_err(failed)
+        C::of_bytes(engine, &artefact).map_err(failed)
     }
 
     /// The artefact of `key`, if there is one that can be trusted and that this engine takes.
-    fn load(&self, engine: &Engine, key: &Digest) -> Option<Component> {
+    fn load<C: Compiled>(&self, engine: &Engine, key: &Digest) -> Option<C> {
         let path = match self.artefacts.as_ref()?.load(key) {
             Ok(path) => path,
             Err(Miss::Absent) => return None,
@@ -156,8 +161,8 @@ impl Runtime {
                 return None;
             }
         };
-        match deserialize_file(engine, &path) {
-            Ok(component) => Some(component),
+        match C::of_file(engine, &path) {
+            Ok(compiled) => Some(compiled),
             Err(error) => {
                 tracing::warn!("a cached artefact is of another engine, it is compiled again: {error:#}");
                 None
@@ -198,11 +203,11 @@ fn exported(engine: &Engine, component: &Component) -> Option<Kind> {
 
 /// What an artefact depends on: the component, and everything of the engine that shapes its code,
 /// its version, its settings and the features of this processor among them.
-fn key(engine: &Engine, digest: &Digest) -> Digest {
+fn key(engine: &Engine, kind: &str, digest: &Digest) -> Digest {
     let mut settings = Bytes::default();
     engine.precompile_compatibility_hash().hash(&mut settings);
     let version = concat!("tombolo ", env!("CARGO_PKG_VERSION"));
-    Digest::of_parts([version.as_bytes(), digest.as_bytes().as_slice(), &settings.0])
+    Digest::of_parts([version.as_bytes(), kind.as_bytes(), digest.as_bytes().as_slice(), &settings.0])
 }
 
 /// A hasher that keeps what it is given, so that the key is a digest of it and not of 64 bits.
@@ -219,18 +224,39 @@ impl Hasher for Bytes {
     }
 }
 
-#[expect(unsafe_code, reason = "an artefact is native code; where it came from is proven here")]
-fn deserialize(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `artefact` was made by `precompile_component` of this engine in this call.
-    unsafe { Component::deserialize(engine, artefact) }
+/// Code of the engine, of either kind.
+trait Compiled: Sized {
+    fn precompile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>>;
+    /// `artefact` is what [`Compiled::precompile`] of this engine just returned.
+    fn of_bytes(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Self>;
+    /// `path` is what the artefact cache just gave for this engine's key.
+    fn of_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self>;
 }
 
-#[expect(unsafe_code, reason = "an artefact is native code; where it came from is proven here")]
-fn deserialize_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the cache proved that this user alone can write the file and that its bytes have the
-    // digest under which this program saved them; it replaces files and never changes one.
-    unsafe { Component::deserialize_file(engine, path) }
+macro_rules! compiled {
+    ($kind:ty, $precompile:ident) => {
+        #[expect(unsafe_code, reason = "an artefact is native code; where it came from is proven here")]
+        impl Compiled for $kind {
+            fn precompile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+                engine.$precompile(wasm)
+            }
+
+            fn of_bytes(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Self> {
+                // SAFETY: the bytes were made by this engine in this process and never left it.
+                unsafe { <$kind>::deserialize(engine, artefact) }
+            }
+
+            fn of_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self> {
+                // SAFETY: the cache proved that this user alone can write the file and that its
+                // bytes have the digest under which this program saved them; it replaces files and
+                // never changes one.
+                unsafe { <$kind>::deserialize_file(engine, path) }
+            }
+        }
+    };
 }
+compiled!(Component, precompile_component);
+compiled!(Module, precompile_module);
 
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

@@ -15,7 +15,6 @@ pub(crate) fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<Path
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     #[test]
     fn the_nearest_setting_wins() {

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tombolo_cap_wasi::adapt::Shape;
 use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Directory, Input, Network, Output, World};
 use tombolo_node::{Allocation, EngineConfig, Interruption};
-use tombolo_runtime::inspect::Kind;
+use tombolo_runtime::inspect::{self, Kind};
 use tombolo_runtime::invoke::Invoked;
 use tombolo_runtime::{PrepareError, Runtime, command, invoke};
 use tombolo_store::ArtefactCache;
@@ -22,7 +23,7 @@ use crate::pairs;
 ///
 /// The program sees clocks, random numbers and its standard streams, and nothing else: no
 /// directory, environment variable, network or listening socket that is not granted here. Its exit
-/// code is the exit code of this command.
+/// code is the exit code of this command; WASI 0.2 and 0.3 have none but 0 and 1.
 ///
 /// Examples:
 ///   tombolo run hello.wasm -- Ada
@@ -67,12 +68,13 @@ impl Run {
         let runtime = Runtime::new(engine, Vec::new(), artefacts);
         let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-        let code = match &self.invoke {
-            Some(function) => {
-                let arguments = &self.arguments;
-                tokio.block_on(self.call(&runtime, &bytes, function, arguments, &world))?
+        let code = match (&self.invoke, is_wasi01_command(&bytes)) {
+            (Some(function), _) => {
+                tokio.block_on(self.call(&runtime, &bytes, function, &self.arguments, &world))?
             }
-            None => {
+            // As it is, not as a component: WASI 0.2 has no exit code but 0 and 1.
+            (None, true) => tokio.block_on(self.call(&runtime, &bytes, "_start", &[], &world))?,
+            (None, false) => {
                 let prepared = runtime.prepare(&bytes).map_err(|error| self.refusal(&error))?;
                 if matches!(prepared.kind, Kind::Http(_)) {
                     let message =
@@ -148,4 +150,9 @@ impl Run {
     fn named(&self, error: &dyn std::error::Error) -> Failure {
         Failure::new(format!("`{}`: {}", self.file.display(), crate::failure::chain(error)))
     }
+}
+
+fn is_wasi01_command(bytes: &[u8]) -> bool {
+    let found = inspect::binary(bytes).and_then(|binary| inspect::inspect(&binary));
+    found.is_ok_and(|found| found.kind == Kind::Wasi01(Shape::Command))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -19,17 +19,21 @@ use crate::failure::Failure;
 /// How long nothing more must change before it is looked at: editors and linkers write in steps.
 const QUIET: Duration = Duration::from_millis(150);
 
+/// Events waiting to be looked at.
+const EVENTS_MAX: usize = 1024;
+
 /// Starts watching; it ends with the process.
 pub(crate) fn start(source: Source, app: App, node: Arc<Node>) -> Result<(), Failure> {
     let failed = |error: notify::Error| Failure::new(format!("cannot watch the app: {error}"));
-    let (changed, changes) = channel();
+    let (changed, changes) = sync_channel(EVENTS_MAX);
     let send = move |event: notify::Result<notify::Event>| {
         // Reading what is watched is no change.
         if let Ok(event) = event
             && !matches!(event.kind, EventKind::Access(_))
         {
-            // The receiver is gone only when the process ends.
-            let _ = changed.send(event.paths);
+            // If there is no room, changes are waiting already, and all that is asked then is what is
+            // there now. The receiver is gone only when the process ends.
+            let _ = changed.try_send(event.paths);
         }
     };
     let watcher = notify::recommended_watcher(send).map_err(failed)?;

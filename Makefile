@@ -1,0 +1,37 @@
+# Two commands for everyone: `make demo` and `make test`. Each does the set-up it needs.
+
+# The toolchain that builds guests; scripts/guest-toolchain makes it.
+GUEST_TOOLCHAIN := wasm-guest
+TOMBOLO := target/release/tombolo
+
+.PHONY: demo test bench setup fmt lint
+
+## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
+demo: setup
+	cargo build --release --package tombolo
+	ONCE=$(ONCE) RUSTUP_TOOLCHAIN_GUEST=$(GUEST_TOOLCHAIN) scripts/demo $(TOMBOLO)
+
+## test: everything
+test:
+	scripts/setup test
+	cargo xtask tidy
+	cargo fmt --all --check
+	cargo xtask guests
+	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo deny --offline --log-level error check licenses bans sources
+	cargo test --workspace --no-fail-fast
+
+## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one
+bench: setup
+	command -v wrk >/dev/null || apt-get install -y wrk
+	cargo bench --package tombolo-model
+	cargo run --release --quiet --package xtask -- bench
+
+setup:
+	scripts/setup
+
+fmt:
+	cargo fmt --all
+
+lint:
+	cargo clippy --workspace --all-targets -- --deny warnings

@@ -1,0 +1,136 @@
+//! A running `tombolo up`.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::http::{Connection, Response};
+use crate::sandbox::Sandbox;
+
+/// A server of one test; killed when dropped.
+pub struct Up {
+    child: Child,
+    address: SocketAddr,
+    said: Arc<Said>,
+}
+
+/// All that a process printed so far, on both streams.
+#[derive(Default)]
+struct Said {
+    text: Mutex<String>,
+    more: Condvar,
+}
+
+impl Said {
+    fn collect(self: &Arc<Self>, stream: impl Read + Send + 'static) {
+        let said = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                said.text.lock().unwrap().push_str(&(line + "\n"));
+                said.more.notify_all();
+            }
+        });
+    }
+
+    /// What was said once it satisfies `enough`.
+    fn wait<T>(&self, what: &str, mut enough: impl FnMut(&str) -> Option<T>) -> T {
+        let until = Instant::now() + Duration::from_secs(60);
+        let mut text = self.text.lock().unwrap();
+        loop {
+            if let Some(found) = enough(&text) {
+                return found;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited for {what}; it said:\n{text}");
+            text = self.more.wait_timeout(text, left).unwrap().0;
+        }
+    }
+}
+
+impl Up {
+    /// Starts `tombolo up` on a free port and waits until it serves.
+    pub fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let mut all = vec!["up", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        Self::spawn(sandbox.command(&all))
+    }
+
+    /// The same with a command of the test's own making.
+    pub fn spawn(mut command: std::process::Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Arc::new(Said::default());
+        said.collect(child.stdout.take().unwrap());
+        said.collect(child.stderr.take().unwrap());
+        let address = said.wait("an address", |text| {
+            let (_, rest) = text.split_once("Listening on http://")?;
+            rest.split_once('\n')?.0.parse().ok()
+        });
+        Self { child, address, said }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub fn get(&self, path: &str) -> Response {
+        self.connect().get(path)
+    }
+
+    /// One request with a body on a connection of its own.
+    pub fn post(&self, path: &str, body: &[u8]) -> Response {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len());
+        self.connect().send(head).send(body).answer().expect("an answer")
+    }
+
+    /// Waits until it has said something with `part` in it, and returns all it has said.
+    pub fn said(&self, part: &str) -> String {
+        self.said.wait(part, |text| text.contains(part).then(|| text.to_owned()))
+    }
+
+    /// Kilobytes resident.
+    pub fn memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Sends a signal, by name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Ends it as the kernel would a process that took too much: without a word.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.child.wait().unwrap()
+    }
+
+    /// Waits until it has stopped.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
