@@ -18,7 +18,7 @@ test:
 	cargo fmt --all --check
 	cargo xtask guests
 	cargo clippy --workspace --all-targets -- --deny warnings
-	cargo deny --offline --log-level error check licenses bans sources
+	cargo deny --log-level error check licenses bans sources
 	cargo test --workspace --no-fail-fast
 
 ## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one

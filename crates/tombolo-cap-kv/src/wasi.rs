@@ -1,6 +1,7 @@
 //! `wasi:keyvalue@0.2.0-draft2`: store, atomics and batch.
 
-use tombolo_store::key_value::Swap;
+use tombolo_model::Digest;
+use tombolo_store::key_value::{Swap, VALUE_BYTES_MAX};
 use wasmtime::component::Resource;
 
 use crate::view::{Host, OpenStore, Refusal};
@@ -27,7 +28,12 @@ use store::{Error, KeyResponse};
 pub struct Cas {
     bucket: OpenStore,
     key: String,
-    seen: Option<Vec<u8>>,
+    /// Its digest: a value can be large, and a guest can hold many of these.
+    seen: Option<Digest>,
+}
+
+fn digest(value: Option<&[u8]>) -> Option<Digest> {
+    value.map(Digest::of)
 }
 
 impl From<Refusal> for Error {
@@ -94,8 +100,14 @@ impl batch::Host for Host<'_> {
         keys: Vec<String>,
     ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
         let bucket = self.store(&bucket)?;
+        let mut bytes = 0;
         let get = |key: String| {
             let value = bucket.get(&key)?;
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            if bytes > VALUE_BYTES_MAX {
+                let reason = format!("more than {VALUE_BYTES_MAX} bytes in one answer: ask for fewer keys");
+                return Err(Refusal::Other(reason));
+            }
             Ok((key, value))
         };
         Ok(keys.into_iter().map(get).collect::<Result<_, Refusal>>().map_err(Error::from))
@@ -125,7 +137,10 @@ impl atomics::Host for Host<'_> {
             Ok(Swap::Done) => Ok(Ok(())),
             Ok(Swap::Changed) => match bucket.get(&key) {
                 // The guest gets the value of now, to try again with.
-                Ok(seen) => Ok(Err(CasError::CasFailed(self.table.push(Cas { bucket, key, seen })?))),
+                Ok(now) => {
+                    let seen = digest(now.as_deref());
+                    Ok(Err(CasError::CasFailed(self.table.push(Cas { bucket, key, seen })?)))
+                }
                 Err(refusal) => Ok(Err(CasError::StoreError(refusal.into()))),
             },
             Err(error) => Ok(Err(CasError::StoreError(error.into()))),
@@ -137,7 +152,7 @@ impl atomics::HostCas for Host<'_> {
     async fn new(&mut self, bucket: Bucket, key: String) -> Answer<Resource<Cas>> {
         let bucket = self.store(&bucket)?;
         match bucket.get(&key) {
-            Ok(seen) => Ok(Ok(self.table.push(Cas { bucket, key, seen })?)),
+            Ok(now) => Ok(Ok(self.table.push(Cas { bucket, key, seen: digest(now.as_deref()) })?)),
             Err(refusal) => Ok(Err(refusal.into())),
         }
     }
@@ -146,7 +161,7 @@ impl atomics::HostCas for Host<'_> {
         let cas = self.table.get_mut(&cas)?;
         match cas.bucket.get(&cas.key) {
             Ok(now) => {
-                cas.seen.clone_from(&now);
+                cas.seen = digest(now.as_deref());
                 Ok(Ok(now))
             }
             Err(refusal) => Ok(Err(refusal.into())),

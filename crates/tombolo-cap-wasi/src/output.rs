@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 /// Bytes in one line; a longer one is cut into several.
 const LINE_BYTES_MAX: usize = 8192;
@@ -69,6 +69,8 @@ struct LineWriter {
     line: Vec<u8>,
     /// Whole lines that found no room yet, oldest first.
     waiting: std::collections::VecDeque<Bytes>,
+    /// Bytes the guest may write before it asks again.
+    permit: usize,
     /// Waits for room.
     room: Option<Pin<Box<dyn Future<Output = Room> + Send + Sync>>>,
 }
@@ -77,7 +79,7 @@ type Room = Result<mpsc::OwnedPermit<LogLine>, mpsc::error::SendError<()>>;
 
 impl LineWriter {
     fn new(output: GuestOutput) -> Self {
-        Self { output, line: Vec::new(), waiting: std::collections::VecDeque::new(), room: None }
+        Self { output, line: Vec::new(), waiting: std::collections::VecDeque::new(), permit: 0, room: None }
     }
 
     fn log_line(&self, text: Bytes) -> LogLine {
@@ -155,6 +157,9 @@ impl Pollable for LineWriter {
 
 impl OutputStream for LineWriter {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        // A guest that writes without asking would fill the memory of the host.
+        let left = self.permit.checked_sub(bytes.len());
+        self.permit = left.ok_or_else(|| StreamError::trap("write exceeded what check-write permitted"))?;
         self.push(&bytes);
         Ok(())
     }
@@ -165,7 +170,8 @@ impl OutputStream for LineWriter {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         self.send_waiting();
-        Ok(if self.waiting.is_empty() { WRITE_BYTES_MAX } else { 0 })
+        self.permit = if self.waiting.is_empty() { WRITE_BYTES_MAX } else { 0 };
+        Ok(self.permit)
     }
 }
 
@@ -208,6 +214,7 @@ mod tests {
     fn writes_become_lines_whatever_their_cuts() {
         let (output, mut lines) = output(16);
         let mut stream = LineWriter::new(output);
+        stream.check_write().unwrap();
         OutputStream::write(&mut stream, "one\ntw".into()).unwrap();
         OutputStream::write(&mut stream, "o\n\nlast".into()).unwrap();
         drop(stream);
@@ -218,7 +225,11 @@ mod tests {
     fn a_line_without_end_is_cut() {
         let (output, mut lines) = output(16);
         let mut stream = LineWriter::new(output);
-        OutputStream::write(&mut stream, vec![b'x'; LINE_BYTES_MAX].into()).unwrap();
+        for _ in 0..LINE_BYTES_MAX / WRITE_BYTES_MAX {
+            assert_eq!(stream.check_write().unwrap(), WRITE_BYTES_MAX);
+            OutputStream::write(&mut stream, vec![b'x'; WRITE_BYTES_MAX].into()).unwrap();
+        }
+        stream.check_write().unwrap();
         OutputStream::write(&mut stream, vec![b'y'; 10].into()).unwrap();
         drop(stream);
         let lengths: Vec<usize> = texts(&mut lines).iter().map(Bytes::len).collect();
@@ -247,5 +258,16 @@ mod tests {
         assert_eq!(stream.check_write().unwrap(), WRITE_BYTES_MAX);
         OutputStream::write(&mut stream, "a\nb\n".into()).unwrap();
         assert_eq!(stream.check_write().unwrap(), 0);
+    }
+
+    /// Without asking, nothing: what the host holds for a guest is bounded.
+    #[test]
+    fn a_write_beyond_the_permit_is_a_trap() {
+        let (output, _lines) = output(1);
+        let mut stream = LineWriter::new(output);
+        assert!(matches!(OutputStream::write(&mut stream, "a".into()), Err(StreamError::Trap(_))));
+        stream.check_write().unwrap();
+        let much = vec![b'\n'; WRITE_BYTES_MAX + 1];
+        assert!(matches!(OutputStream::write(&mut stream, much.into()), Err(StreamError::Trap(_))));
     }
 }

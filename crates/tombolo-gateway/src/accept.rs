@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -80,8 +80,17 @@ impl Gateway {
         drop((listener, draining));
         // Who waits on the channel sees it closed.
         drop(drain);
-        match timeout(config.drain_time_max, slots.acquire_many(config.connections_max)).await {
-            Ok(_) => Drain::Complete,
+        let ended = async {
+            // Every slot back in hand means that every connection has ended.
+            let _slots = slots.acquire_many(config.connections_max).await;
+            // Guests may go on after their answers.
+            let table = self.shared.table.load_full();
+            for (_, target) in table.routes() {
+                target.service.idle().await;
+            }
+        };
+        match timeout(config.drain_time_max, ended).await {
+            Ok(()) => Drain::Complete,
             Err(_) => Drain::Forced,
         }
     }
@@ -121,12 +130,12 @@ impl Connection {
         // Answers are written whole, so there is nothing to gain by holding small ones back.
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
-        let header_time_max = self.shared.config.header_time_max;
+        let GatewayConfig { header_time_max, write_time_max, .. } = self.shared.config;
         let mut draining = self.draining.clone();
         let sniffed = tokio::select! {
             // The channel carries nothing: it can only close.
             _ = draining.changed() => return,
-            sniffed = timeout(header_time_max, sniff(stream)) => sniffed,
+            sniffed = timeout(header_time_max, sniff(stream, write_time_max)) => sniffed,
         };
         // Too slow, or gone before it said anything.
         let Ok(Ok((version, stream))) = sniffed else { return };
@@ -191,6 +200,7 @@ async fn answer(
         Err(status) => return Ok(respond::refusal(status, record)),
     };
     // The snapshot is let go before the guest runs: a table lives no longer than it must.
+    let is_head = request.method() == Method::HEAD;
     let (target, over_limit, request) = {
         let table = shared.table.load();
         let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
@@ -215,7 +225,7 @@ async fn answer(
         return Ok(respond::refusal(StatusCode::PAYLOAD_TOO_LARGE, record));
     }
     Ok(match answered {
-        Ok(response) => respond::answer(response, record),
+        Ok(response) => respond::answer(response, record, is_head),
         Err(error) => respond::failure(&error, record),
     })
 }

@@ -13,6 +13,8 @@ pub struct GatewayConfig {
     pub headers_max: usize,
     /// From the end of the last answer, or the connection, to the end of the next head.
     pub header_time_max: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub write_time_max: Duration,
     /// Requests on one HTTP/2 connection at once.
     pub streams_max: u32,
     /// How long a drain waits for requests under way.
@@ -27,6 +29,7 @@ impl GatewayConfig {
         header_bytes_max: 64 << 10,
         headers_max: 100,
         header_time_max: Duration::from_secs(10),
+        write_time_max: Duration::from_secs(30),
         streams_max: 200,
         drain_time_max: Duration::from_secs(10),
     };

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::field::{Empty, display};
-
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -47,12 +45,7 @@ impl Drop for RequestRecord {
     fn drop(&mut self) {
         let Self { started, target, outcome, status, response_bytes } = self;
         let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let span_fields = target.as_ref().map(|(app, component)| (display(app), display(component)));
-        match span_fields {
-            Some((app, component)) => {
-                tracing::info!(target: "request", app, component, ?outcome, status, took_us, response_bytes);
-            }
-            None => tracing::info!(target: "request", app = Empty, ?outcome, status, took_us, response_bytes),
-        }
+        let (app, component) = target.as_ref().map_or(("", ""), |(app, component)| (&**app, &**component));
+        tracing::info!(target: "request", app, component, ?outcome, status, took_us, response_bytes);
     }
 }

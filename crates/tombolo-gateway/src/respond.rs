@@ -22,10 +22,14 @@ enum Inner {
 }
 
 /// The answer of a guest.
-pub(crate) fn answer(response: Response<ResponseBody>, mut record: RequestRecord) -> Response<AnswerBody> {
+pub(crate) fn answer(
+    response: Response<ResponseBody>,
+    mut record: RequestRecord,
+    is_head: bool,
+) -> Response<AnswerBody> {
     record.status = response.status().as_u16();
     response.map(|body| {
-        if body.is_end_stream() {
+        if is_head || body.is_end_stream() {
             record.outcome = Outcome::Answered;
         }
         AnswerBody { body: Inner::Guest(body), record }

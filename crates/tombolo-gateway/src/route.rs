@@ -43,15 +43,13 @@ pub struct SpinRoute {
 }
 
 impl SpinRoute {
-    /// The parts of a route that the manifest wrote as `raw` and that is `pattern` with its base.
+    /// The parts of a route that the manifest wrote as `raw`, and that is `pattern` behind `base`.
     ///
     /// # Errors
     ///
     /// If it has characters no header can have; a manifest's text may.
-    pub fn new(raw: &str, pattern: &Pattern) -> Result<Self, http::header::InvalidHeaderValue> {
+    pub fn new(raw: &str, base: &str, pattern: &Pattern) -> Result<Self, http::header::InvalidHeaderValue> {
         let matched = pattern.to_string();
-        let base = matched.strip_suffix(raw).unwrap_or("");
-        let base = if base.is_empty() { "/" } else { base };
         let component = raw.strip_suffix("/...").or_else(|| raw.strip_suffix("/*")).unwrap_or(raw);
         Ok(Self {
             base: HeaderValue::from_str(base)?,
@@ -101,7 +99,7 @@ mod tests {
         let base: Pattern = "/base".parse().unwrap();
         let raw = "/u/:id/...";
         let pattern = raw.parse::<Pattern>().unwrap().below(&base);
-        let route = SpinRoute::new(raw, &pattern).unwrap();
+        let route = SpinRoute::new(raw, "/base", &pattern).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("spin-client-addr", HeaderValue::from_static("forged"));
         let uri = "/base/u/7/a/b?q=1".parse().unwrap();

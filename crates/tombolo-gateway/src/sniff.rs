@@ -6,8 +6,10 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -25,10 +27,17 @@ pub(crate) struct Sniffed<S> {
     from: usize,
     to: usize,
     stream: S,
+    /// Runs while the client takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    write_time_max: Duration,
 }
 
-/// Reads until it is clear what the client speaks.
-pub(crate) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Version, Sniffed<S>)> {
+/// Reads until it is clear what the client speaks. The connection that is returned fails when the
+/// client takes nothing for `write_time_max`.
+pub(crate) async fn sniff<S: AsyncRead + Unpin>(
+    mut stream: S,
+    write_time_max: Duration,
+) -> io::Result<(Version, Sniffed<S>)> {
     let mut first = [0; 24];
     let mut read = 0;
     loop {
@@ -41,7 +50,24 @@ pub(crate) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Ve
             () if now == 0 => Version::Http1,
             () => continue,
         };
-        return Ok((version, Sniffed { first, from: 0, to: read, stream }));
+        return Ok((version, Sniffed { first, from: 0, to: read, stream, stalled: None, write_time_max }));
+    }
+}
+
+impl<S> Sniffed<S> {
+    /// What a write came to, or that the client took nothing for too long.
+    fn bounded(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let limit = self.write_time_max;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -67,7 +93,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Sniffed<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bounded(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -83,7 +110,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Sniffed<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.bounded(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -106,7 +134,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         });
-        let (version, mut stream) = sniff(server).await.unwrap();
+        let (version, mut stream) = sniff(server, Duration::from_secs(1)).await.unwrap();
         let mut read = Vec::new();
         stream.read_to_end(&mut read).await.unwrap();
         send.await.unwrap();
@@ -122,5 +150,16 @@ mod tests {
             check(b"P", piece, Version::Http1).await;
             check(b"", piece, Version::Http1).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (mut client, server) = tokio::io::duplex(64);
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let (_, mut stream) = sniff(server, Duration::from_secs(30)).await.unwrap();
+        let started = tokio::time::Instant::now();
+        let error = stream.write_all(&[0; 1000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 30);
     }
 }

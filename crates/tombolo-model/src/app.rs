@@ -19,6 +19,8 @@ pub struct App {
     /// Whether components expect Spin's request headers (`spin-path-info` and its kin). True for an
     /// app from a manifest, false for a bare component.
     pub spin_headers: bool,
+    /// What stands in front of every route, `/` for nothing.
+    pub base: String,
     /// Where components answer, in the manifest's order.
     pub triggers: Vec<HttpTrigger>,
     /// Its components, in the order of their ids.

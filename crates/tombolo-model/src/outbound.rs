@@ -82,6 +82,21 @@ impl AllowedHosts {
         self.0.iter().any(|rule| rule.allows(scheme, host, port))
     }
 
+    /// Whether a socket may go to a host that is called by a name, so that names must be resolved.
+    /// Requests of `wasi:http` are not meant: the host resolves theirs.
+    pub fn sockets_by_name(&self) -> bool {
+        let socket = |rule: &Rule| match &rule.scheme {
+            Scheme::Any => true,
+            Scheme::Exactly(name) => matches!(name.as_str(), "tcp" | "udp"),
+        };
+        let named = |rule: &Rule| match &rule.host {
+            Host::Any | Host::Below(_) => true,
+            Host::Exactly(name) => name.parse::<IpAddr>().is_err(),
+            Host::Network(_) | Host::Itself => false,
+        };
+        self.0.iter().any(|rule| socket(rule) && named(rule))
+    }
+
     /// The entries as they were written.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|rule| rule.text.as_str())
@@ -317,6 +332,15 @@ mod tests {
         for entry in bad {
             assert!(AllowedHosts::parse([entry]).is_err(), "{entry}");
         }
+    }
+
+    #[test]
+    fn names_are_resolved_only_for_sockets_that_need_it() {
+        let by_name = |entry| AllowedHosts::parse([entry]).unwrap().sockets_by_name();
+        assert!(by_name("tcp://example.com:1") && by_name("*://*.example.com:1") && by_name("*://*:*"));
+        assert!(
+            !by_name("https://example.com") && !by_name("tcp://10.0.0.1:1") && !by_name("*://10.0.0.0/8:1")
+        );
     }
 
     #[test]

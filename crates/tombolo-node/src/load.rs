@@ -105,7 +105,8 @@ impl Loader<'_> {
             };
             services.insert(&trigger.component, Arc::clone(&service));
             let refuse = |_| LoadError::Route { route: trigger.raw_route.clone() };
-            let spin = app.spin_headers.then(|| SpinRoute::new(&trigger.raw_route, pattern)).transpose();
+            let spin =
+                app.spin_headers.then(|| SpinRoute::new(&trigger.raw_route, &app.base, pattern)).transpose();
             let target = Target {
                 app: Arc::clone(&name),
                 component: trigger.component.as_str().into(),
@@ -140,7 +141,7 @@ impl Loader<'_> {
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
         let prepared = self.runtime.prepare(&bytes).map_err(failed)?;
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
-        let names = if outbound.is_empty() { Names::Refused } else { Names::Resolved };
+        let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
         let config = ServiceConfig {
             world: World {
                 arguments: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ const LINES_MAX: usize = 1024;
 
 /// The collector of what guests print.
 pub(crate) struct Logs {
-    sender: LogSender,
+    /// `None` once they are closed.
+    sender: Mutex<Option<LogSender>>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Logs {
@@ -39,21 +41,25 @@ impl Logs {
             }
         };
         let thread = thread::Builder::new().name("logs".to_owned()).spawn(run);
-        thread.expect("a thread can be started while the program starts");
-        Self { sender }
+        let thread = thread.expect("a thread can be started while the program starts");
+        Self { sender: Mutex::new(Some(sender)), thread }
     }
 
+    /// Where lines go; after closing, nowhere.
     pub(crate) fn sender(&self) -> LogSender {
-        self.sender.clone()
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        sender.unwrap_or_else(|| mpsc::channel(1).0)
     }
 
-    /// Waits until what was printed is out, but not for long: a full pipe must not stop a shutdown.
-    pub(crate) async fn flush(&self) {
-        for _ in 0..50 {
-            if self.sender.capacity() == LINES_MAX {
+    /// Waits until everything that was printed is out: until nobody can print any more and the
+    /// collector has ended. Not for long: a full pipe must not stop a shutdown.
+    pub(crate) async fn close(&self) {
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        for _ in 0..100 {
+            if self.thread.is_finished() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

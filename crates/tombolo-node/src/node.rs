@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tombolo_cap_kv::Kv;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
-use tombolo_gateway::{Drain, Gateway, GatewayConfig};
+use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
 use tombolo_model::App;
 use tombolo_runtime::{EngineConfig, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
@@ -129,9 +129,11 @@ impl Node {
         Server { gateway: self.parts.gateway.clone(), listener }
     }
 
-    /// Waits until what guests printed is out.
-    pub async fn flush_logs(&self) {
-        self.parts.logs.flush().await;
+    /// Serves nothing any more, and waits until what guests printed is out.
+    pub async fn close(&self) {
+        // With the table goes the last of what can print.
+        self.parts.gateway.publish(RouteTable::default());
+        self.parts.logs.close().await;
     }
 }
 

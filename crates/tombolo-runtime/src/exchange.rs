@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::WasiBody;
 
@@ -39,6 +41,8 @@ pub(crate) struct Exchange {
     ended: Option<oneshot::Sender<()>>,
     deadline: Instant,
     limit: Duration,
+    /// Whether the client asked for the head alone: then nobody reads the body.
+    is_head: bool,
 }
 
 /// A guest, and the slot it takes while it is there.
@@ -63,18 +67,29 @@ enum Gathered {
     Some,
 }
 
+/// What an exchange starts from, besides its guest.
+pub(crate) struct Terms {
+    /// Held while the guest is there.
+    pub(crate) slot: OwnedSemaphorePermit,
+    /// How long it may take, from now on.
+    pub(crate) limit: Duration,
+    /// Whether the client asked for the head alone.
+    pub(crate) is_head: bool,
+}
+
 impl Exchange {
-    pub(crate) fn new(
-        guest: GuestFuture,
-        heard: Heard,
-        ended: oneshot::Sender<()>,
-        slot: OwnedSemaphorePermit,
-        deadline: Instant,
-        limit: Duration,
-    ) -> Self {
-        let frames = Frames::default();
-        let guest = Some(Running { guest, _slot: slot });
-        Self { guest, heard, head: None, frames, ended: Some(ended), deadline, limit }
+    pub(crate) fn new(guest: GuestFuture, heard: Heard, ended: oneshot::Sender<()>, terms: Terms) -> Self {
+        let Terms { slot, limit, is_head } = terms;
+        Self {
+            guest: Some(Running { guest, _slot: slot }),
+            heard,
+            head: None,
+            frames: Frames::default(),
+            ended: Some(ended),
+            deadline: Instant::now() + limit,
+            limit,
+            is_head,
+        }
     }
 
     /// The answer, when there is one: whole if the guest wrote all of it without waiting.
@@ -88,16 +103,14 @@ impl Exchange {
         let (parts, body) = head.into_parts();
         let body = match gathered {
             Gathered::All if self.frames.trailers.is_none() => {
-                self.let_finish();
-                ResponseBody(Inner::Whole(self.frames.join()))
+                let whole = self.frames.join();
+                self.finish(None);
+                Inner::Whole(whole)
             }
-            _ => ResponseBody(Inner::Streaming(Box::new(Streaming {
-                body: matches!(gathered, Gathered::Some).then_some(body),
-                deadline: Box::pin(tokio::time::sleep_until(deadline)),
-                exchange: Some(self),
-            }))),
+            Gathered::All => Inner::Streaming(Streaming::new(self, None, None)),
+            Gathered::Some => Inner::Streaming(Streaming::new(self, Some(body), length(&parts.headers))),
         };
-        Ok(Response::from_parts(parts, body))
+        Ok(Response::from_parts(parts, ResponseBody(body)))
     }
 
     fn poll_gather(&mut self, context: &mut Context<'_>) -> Poll<Result<Gathered, ServiceError>> {
@@ -152,19 +165,43 @@ impl Exchange {
     }
 
     /// A guest may go on after its answer, to write to a store for instance: it does so on a task of
-    /// its own, within the bound of its request.
-    fn let_finish(&mut self) {
-        self.body_taken();
-        let Some(mut running) = self.guest.take() else { return };
+    /// its own, within the bound of its request. What is left of its body is read to the end, for
+    /// it may be waiting for that.
+    fn finish(mut self, mut body: Option<WasiBody>) {
+        if body.is_none() {
+            self.body_taken();
+        }
+        if self.guest.is_none() {
+            return;
+        }
         let deadline = self.deadline;
+        let rest = std::future::poll_fn(move |context| {
+            loop {
+                self.poll_guest(context)?;
+                match body.as_mut().map(|body| Pin::new(body).poll_frame(context)) {
+                    Some(Poll::Ready(Some(Ok(_)))) => {}
+                    Some(Poll::Ready(_)) => {
+                        body = None;
+                        self.body_taken();
+                    }
+                    Some(Poll::Pending) | None if self.guest.is_some() => return Poll::Pending,
+                    Some(Poll::Pending) | None => return Poll::Ready(wasmtime::error::Ok(())),
+                }
+            }
+        });
         tokio::spawn(async move {
-            match tokio::time::timeout_at(deadline, running.guest.as_mut()).await {
+            match tokio::time::timeout_at(deadline, rest).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!("a guest trapped after its answer: {error:?}"),
                 Err(_) => tracing::warn!("a guest was ended at its deadline, after its answer"),
             }
         });
     }
+}
+
+/// How long a body is, where its head says.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl Frames {
@@ -198,14 +235,27 @@ pub struct ResponseBody(Inner);
 
 enum Inner {
     Whole(Option<Bytes>),
-    Streaming(Box<Streaming>),
+    Streaming(Streaming),
 }
 
+/// A body being written. Dropping it ends the guest, unless all of the body is out.
 struct Streaming {
-    exchange: Option<Exchange>,
+    /// Taken at the end; `None` inside once the deadline was there first.
+    work: Option<Arc<Mutex<Option<Work>>>>,
+    /// Wakes whoever polls at the deadline.
+    deadline: Pin<Box<Sleep>>,
+    /// Ends the guest at the deadline though nobody polls: a client that takes nothing must not keep
+    /// one.
+    reaper: AbortHandle,
+    /// Bytes still to come, where the head said how many: the one who sends them asks for no more.
+    left: Option<u64>,
+    limit: Duration,
+}
+
+struct Work {
+    exchange: Exchange,
     /// `None` once it was read to its end.
     body: Option<WasiBody>,
-    deadline: Pin<Box<Sleep>>,
 }
 
 /// Why a body was cut. Its head is out, so the connection is closed or the stream reset.
@@ -246,7 +296,10 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Inner::Whole(None))
+        match &self.0 {
+            Inner::Whole(data) => data.is_none(),
+            Inner::Streaming(streaming) => streaming.work.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -258,36 +311,95 @@ impl Body for ResponseBody {
 }
 
 impl Streaming {
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let next = ready!(self.poll_next(context));
-        if !matches!(next, Some(Ok(_))) {
-            // At the end the guest may go on; after an error there is nothing left of it.
-            if let (Some(mut exchange), None) = (self.exchange.take(), &next) {
-                exchange.let_finish();
+    fn new(exchange: Exchange, body: Option<WasiBody>, left: Option<u64>) -> Self {
+        let (deadline, limit) = (exchange.deadline, exchange.limit);
+        let work = Arc::new(Mutex::new(Some(Work { exchange, body })));
+        let watched = Arc::downgrade(&work);
+        let reaper = tokio::spawn(async move {
+            tokio::time::sleep_until(deadline).await;
+            while let Some(work) = watched.upgrade() {
+                // Held for a slice at most, by whoever is polling the guest.
+                if let Ok(mut work) = work.try_lock() {
+                    *work = None;
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
+        });
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
+        Self { work: Some(work), deadline, reaper: reaper.abort_handle(), left, limit }
+    }
+
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(work) = &self.work else { return Poll::Ready(None) };
+        if self.deadline.as_mut().poll(context).is_ready() {
+            self.work = None;
+            return Poll::Ready(Some(Err(BodyError::Deadline { limit: self.limit })));
+        }
+        let next = {
+            let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(work) = &mut *work else { return Poll::Pending };
+            ready!(work.poll_next(context))
+        };
+        let is_last = match &next {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.left = self.left.map(|left| left.saturating_sub(bytes));
+                frame.is_trailers() || self.left == Some(0)
+            }
+            Some(Err(_)) => {
+                // There is nothing left of the guest to finish.
+                self.work = None;
+                false
+            }
+            None => true,
+        };
+        if is_last {
+            self.finish();
         }
         Poll::Ready(next)
     }
 
+    /// All of the body is out: lets the guest go on without it.
+    fn finish(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Work { exchange, body }) = work {
+            exchange.finish(body);
+        }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.reaper.abort();
+        let is_head = self.work.as_ref().is_some_and(|work| {
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner);
+            work.as_ref().is_some_and(|work| work.exchange.is_head)
+        });
+        if is_head {
+            self.finish();
+        }
+    }
+}
+
+impl Work {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+        let Self { exchange, body } = self;
         if let Some(frame) = exchange.frames.pop() {
             return Poll::Ready(Some(Ok(frame)));
         }
-        if self.deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(BodyError::Deadline { limit: exchange.limit })));
-        }
-        if let Some(body) = &mut self.body {
+        if let Some(open) = body {
             if let Err(error) = exchange.poll_guest(context) {
                 return Poll::Ready(Some(Err(BodyError::Trap { reason: format!("{error:?}") })));
             }
-            match ready!(Pin::new(body).poll_frame(context)) {
+            match ready!(Pin::new(open).poll_frame(context)) {
                 Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
                 Some(Err(error)) => {
                     let reason = error.to_string();
                     return Poll::Ready(Some(Err(BodyError::Incomplete { reason })));
                 }
-                None => self.body = None,
+                None => *body = None,
             }
         }
         let trailers = exchange.frames.trailers.take();

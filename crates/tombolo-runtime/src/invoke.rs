@@ -88,6 +88,12 @@ pub async fn invoke(
     store.limiter(|guest| &mut guest.memory);
     missing(&linker, &mut store, &module)?;
     let instance = linker.instantiate_async(&mut store, &module).await.map_err(trap)?;
+    // A library of WASI 0.1 is to be initialised before it is called (WASI, application ABI).
+    if name != "_initialize"
+        && let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut store, "_initialize")
+    {
+        initialize.call_async(&mut store, ()).await.map_err(trap)?;
+    }
     let function = instance.get_func(&mut store, name).expect("the module's exports were just read");
     let mut results = vec![Val::I32(0); ty.results().len()];
     match function.call_async(&mut store, &arguments, &mut results).await {

@@ -24,8 +24,6 @@ pub struct Runtime {
 pub struct Prepared {
     /// What it is.
     pub kind: Kind,
-    /// Whether its code came from the cache.
-    pub from_cache: bool,
     pub(crate) pre: InstancePre<Guest>,
 }
 
@@ -94,7 +92,6 @@ impl Runtime {
         let engine = self.engine(abi)?;
         let key = key(&engine.engine, "component", &digest);
         let cached: Option<Component> = self.load(&engine.engine, &key);
-        let from_cache = cached.is_some();
         let component = match cached {
             Some(component) => component,
             None => self.compile(&engine.engine, &key, &inspect::component(&bytes, found.kind)?)?,
@@ -104,7 +101,7 @@ impl Runtime {
             .instantiate_pre(&component)
             .map_err(|error| self.missing(engine, &component, &error))?;
         let kind = exported(&engine.engine, &component).unwrap_or(found.kind);
-        Ok(Prepared { kind, from_cache, pre })
+        Ok(Prepared { kind, pre })
     }
 
     fn engine(&self, abi: Abi) -> Result<&AbiEngine, PrepareError> {
@@ -120,17 +117,14 @@ impl Runtime {
         let bytes = inspect::binary(bytes)?;
         inspect::inspect(&bytes)?;
         let engine = &self.engine(Abi::Sync)?.engine;
-        self.compiled(engine, &key(engine, "module", &Digest::of(&bytes)), &bytes)
-    }
-
-    /// What `wasm` compiles to: from the cache, or compiled now and put there.
-    fn compiled<C: Compiled>(&self, engine: &Engine, key: &Digest, wasm: &[u8]) -> Result<C, PrepareError> {
-        match self.load(engine, key) {
-            Some(compiled) => Ok(compiled),
-            None => self.compile(engine, key, wasm),
+        let key = key(engine, "module", &Digest::of(&bytes));
+        match self.load(engine, &key) {
+            Some(module) => Ok(module),
+            None => self.compile(engine, &key, &bytes),
         }
     }
 
+    /// Compiles and puts what came out into the cache.
     fn compile<C: Compiled>(&self, engine: &Engine, key: &Digest, wasm: &[u8]) -> Result<C, PrepareError> {
         let failed = |error: wasmtime::Error| PrepareError::Compile { reason: format!("{error:#}") };
         let artefact = C::precompile(engine, wasm).map_err(failed)?;

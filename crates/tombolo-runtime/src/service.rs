@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::Instant;
 use tombolo_cap_wasi::{Outbound, World};
 use tombolo_capability::{Grants, Guest, GuestParts, MemoryBudget};
 use tombolo_model::Limits;
@@ -19,7 +18,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
-use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody};
+use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
 use crate::inspect::{Handler, Kind};
 use crate::prepare::Prepared;
 
@@ -127,7 +126,11 @@ impl Service {
         B::Error: Into<Error>,
     {
         let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| ServiceError::Busy)?;
-        let limit = self.config.limits.request_time_max;
+        let terms = Terms {
+            slot,
+            limit: self.config.limits.request_time_max,
+            is_head: request.method() == http::Method::HEAD,
+        };
         let (head, heard) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let guest = match &self.handler {
@@ -135,7 +138,13 @@ impl Service {
             Pre::Wasi03(pre) => self.wasi03(pre, request, head, end),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
-        Exchange::new(guest, heard, ended, slot, Instant::now() + limit, limit).answer().await
+        Exchange::new(guest, heard, ended, terms).answer().await
+    }
+
+    /// Waits until no guest of it is there, those that go on after their answer included.
+    pub async fn idle(&self) {
+        // All slots in hand means that no guest has one; the semaphore is never closed.
+        let _ = self.slots.acquire_many(self.config.limits.concurrency_max).await;
     }
 
     fn store(&self, pre: &InstancePre<Guest>) -> wasmtime::Result<Store<Guest>> {

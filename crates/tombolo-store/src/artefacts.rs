@@ -240,5 +240,6 @@ mod tests {
             cache.save(&key(&number.to_string()), b"code").unwrap();
         }
         assert_eq!(fs::read_dir(&cache.folder).unwrap().count(), FILES_MAX);
+        assert!(cache.load(&key(&(FILES_MAX + 2).to_string())).is_ok(), "the newest stays");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::oneshot;
-use tombolo_model::AppName;
+use tombolo_model::{AppName, Digest};
 
 use crate::error::{StoreError, at, database};
 use crate::writer::{Change, Outcome, Writer};
@@ -185,7 +185,7 @@ impl KeyValue {
         }
     }
 
-    /// Sets `key` to `value` if its value is `expected`; `None` means that it has none.
+    /// Sets `key` to `value` if its value has the digest `expected`; `None` means that it has none.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl KeyValue {
         &self,
         namespace: &Namespace,
         key: String,
-        expected: Option<Vec<u8>>,
+        expected: Option<Digest>,
         value: Vec<u8>,
     ) -> Result<Swap, StoreError> {
         check(&key, &value)?;

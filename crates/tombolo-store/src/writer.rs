@@ -9,6 +9,7 @@ use std::thread;
 
 use redb::{Database, ReadableTable, Table};
 use tokio::sync::{mpsc, oneshot};
+use tombolo_model::Digest;
 
 use crate::error::StoreError;
 use crate::key_value::{Namespace, TABLE};
@@ -23,7 +24,7 @@ pub(crate) enum Change {
     /// See [`crate::KeyValue::increment`].
     Increment { key: String, delta: i64 },
     /// See [`crate::KeyValue::swap`].
-    Swap { key: String, expected: Option<Vec<u8>>, value: Vec<u8> },
+    Swap { key: String, expected: Option<Digest>, value: Vec<u8> },
 }
 
 /// What became of a change.
@@ -104,10 +105,13 @@ fn commit(database: &Database, batch: Vec<Request>) {
         }
         Err(error) => error,
     };
-    // The transaction is lost, and with it every change in it. One change may be to blame (a value
-    // that no longer fits the disk), so each gets a transaction of its own.
+    // The transaction is lost, and with it every change in it. One change may be to blame, so each
+    // gets a transaction of its own. If it was the disk, redb refuses those at once.
     match <[Request; 1]>::try_from(batch) {
         Ok([request]) => {
+            tracing::error!(
+                "the key-value store could not write, and may take no more until a restart: {error}"
+            );
             let error = StoreError::Database { step: "write", source: Box::new(error) };
             let _ = request.answer.send(Err(error));
         }
@@ -167,7 +171,7 @@ fn apply(
         }
         Change::Swap { key, expected, value } => {
             let at = (namespace, key.as_str());
-            let same = table.get(at)?.map(|value| value.value().to_vec()) == *expected;
+            let same = table.get(at)?.map(|value| Digest::of(value.value())) == *expected;
             if !same {
                 return Ok(Ok(Outcome::Changed));
             }

@@ -125,6 +125,9 @@ impl Connection {
         let mut line = String::new();
         match self.reader.read_line(&mut line) {
             Ok(length) if length > 0 => Some(line.trim_end().to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("neither an answer nor an end within {PATIENCE:?}")
+            }
             _ => None,
         }
     }

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(std::env::var("TOMBOLO_LOG").ok());
     let result = match cli.command {
-        Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), std::env::vars()),
+        Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), environment()),
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
         Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
     };
@@ -49,6 +49,12 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// The environment, without what is no text: no variable of ours is.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Warnings of our own, or what `TOMBOLO_LOG` asks for (`info`, `request=info`, …).

@@ -1,4 +1,4 @@
-//! Every example, driven as its README line says.
+//! Every example, and every command that the READMEs show.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
@@ -113,12 +113,13 @@ fn read_config_reads_what_was_granted_and_nothing_else() {
     }
 }
 
-/// The README's commands, word for word, from the root of the repository.
+/// The READMEs' commands, word for word, from the root of the repository.
 #[test]
-fn the_commands_of_the_examples_readme_work() {
-    let text = std::fs::read_to_string(root().join("examples/README.md")).unwrap();
+fn the_commands_of_the_readmes_work() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let text = read("README.md") + &read("examples/README.md");
     let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    tombolo ")).collect();
-    assert!(commands.len() >= 6, "the README shows a command for each example");
+    assert!(commands.len() >= 11, "the READMEs show a command for each example");
     for command in commands {
         let arguments: Vec<&str> = command.split_whitespace().collect();
         let sandbox = sandbox();

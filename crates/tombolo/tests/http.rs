@@ -190,6 +190,20 @@ fn more_requests_than_a_component_takes_are_told_to_come_again() {
     }
 }
 
+/// A client that takes nothing keeps a guest no longer than any other client could.
+#[test]
+fn a_client_that_does_not_read_keeps_no_guest() {
+    let (_sandbox, up) = web(&format!("{LIMITS}concurrency_max = 1\nrequest_ms_max = 500"));
+    let mut deaf = up.connect();
+    deaf.send("GET /stream?mib=512 HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert_eq!(deaf.head().unwrap().status, 200);
+    assert_eq!(up.get("/").status, 503);
+    let until = Instant::now() + Duration::from_secs(10);
+    while up.get("/").status != 200 {
+        assert!(Instant::now() < until, "its deadline is over and the guest is still there");
+    }
+}
+
 #[test]
 fn broken_requests_are_refused_and_harm_nobody() {
     let (_sandbox, up) = web("");

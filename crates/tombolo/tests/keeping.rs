@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tombolo_testkit::{Connection, Sandbox, Up};
 
@@ -50,6 +50,30 @@ fn without_a_grant_no_store_opens_and_no_file_is_made() {
     let up = Up::start(&sandbox, &[]);
     assert_eq!(up.get("/denied").text(), "Some(Error::AccessDenied) Some(Error::NoSuchStore)");
     assert!(!sandbox.path().join(".tombolo/key_value.redb").exists());
+}
+
+/// A guest that works on after the last byte of its answer is let finish, whether its client knew the
+/// length, asked for the head alone, or the server is asked to stop.
+#[test]
+fn work_after_an_answer_is_done() {
+    let sandbox = with_store("kv", STORE);
+    let mut up = Up::start(&sandbox, &[]);
+    let seen = |up: &Up| {
+        let until = Instant::now() + Duration::from_secs(20);
+        while up.get("/seen").text() != "true" {
+            assert!(Instant::now() < until, "what the guest did after its answer is lost");
+        }
+        up.get("/forget");
+    };
+    assert_eq!(up.get("/late").body.len(), 100_000);
+    seen(&up);
+    let head = up.connect().send("HEAD /late HTTP/1.1\r\nhost: test\r\n\r\n").head().unwrap();
+    assert_eq!(head.header("content-length"), Some("100000"));
+    seen(&up);
+    assert_eq!(up.get("/late").body.len(), 100_000);
+    assert!(up.stop().success());
+    up = Up::start(&sandbox, &[]);
+    assert_eq!(up.get("/seen").text(), "true", "the drain waited for it");
 }
 
 /// Kills the server while clients count, again and again. A count that a client was told is never
@@ -206,9 +230,9 @@ fn a_watched_app_is_served_anew_when_it_changes() {
     assert_eq!(connection.get("/").status, 200);
 
     sandbox.web_app("environment = { NOW = \"back\" }");
-    let until = std::time::Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_secs(30);
     while connection.get("/environment").text() != r#"[("NOW", "back")]"# {
-        assert!(std::time::Instant::now() < until, "{}", up.said("Serving"));
+        assert!(Instant::now() < until, "{}", up.said("Serving"));
     }
 }
 

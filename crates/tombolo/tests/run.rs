@@ -146,6 +146,9 @@ fn a_function_takes_what_it_takes() {
             (func (export "add") (param i64 f64) (result f64) (f64.add (f64.convert_i64_s (local.get 0)) (local.get 1)))
             (func (export "none"))
             (func (export "trap") unreachable)
+            (global $ready (mut i32) (i32.const 0))
+            (func (export "_initialize") (global.set $ready (i32.const 1)))
+            (func (export "ready") (result i32) (global.get $ready))
             (memory (export "memory") 1))"#,
     );
     let call = |words: &[&str]| {
@@ -155,10 +158,11 @@ fn a_function_takes_what_it_takes() {
     };
     prints(&call(&["add", "--", "-2", "0.5"]), "-1.5\n");
     prints(&call(&["none"]), "");
+    prints(&call(&["ready"]), "1\n");
     let error = |finished: Finished| (finished.code, finished.stderr);
     assert_eq!(
         error(call(&["sub"])),
-        (Some(1), "error: `math.wat`: it exports no function `sub`: there is `add`, `none`, `trap`\n".into())
+        (Some(1), "error: `math.wat`: it exports no function `sub`: there is `add`, `none`, `trap`, `_initialize`, `ready`\n".into())
     );
     assert_eq!(
         error(call(&["add", "--", "1"])),

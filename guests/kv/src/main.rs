@@ -1,6 +1,7 @@
 //! Every operation of Spin's and WASI's synchronous key-value interfaces, checked from the inside.
 //!
-//! `GET /` runs all checks and answers `ok`; `GET /denied` opens stores and answers how that went.
+//! `GET /` runs all checks and answers `ok`; `GET /denied` opens stores and answers how that went;
+//! `GET /late` writes to the store after the last byte of its answer, `GET /seen` says whether it did.
 
 mod bindings {
     wit_bindgen::generate!({
@@ -14,14 +15,22 @@ mod bindings {
     });
 }
 
+use std::convert::Infallible;
+
 use bindings::fermyon::spin::key_value::Store;
 use bindings::wasi::keyvalue::atomics::{self, Cas, CasError};
 use bindings::wasi::keyvalue::{batch, store};
+use futures_lite::stream::unfold;
+use wstd::http::body::Bytes;
 use wstd::http::{Body, Error, Request, Response};
+use wstd::time::Duration;
 
 #[wstd::http_server]
 async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     let text = match request.uri().path() {
+        "/late" => return late(),
+        "/seen" => format!("{}", Store::open("default").unwrap().exists("late").unwrap()),
+        "/forget" => format!("{:?}", Store::open("default").unwrap().delete("late")),
         "/denied" => format!("{:?} {:?}", Store::open("default").err(), Store::open("other").err()),
         _ => {
             spin();
@@ -31,6 +40,22 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         }
     };
     Ok(Response::new(text.into()))
+}
+
+/// More than is gathered into one piece, with a length, and work behind it.
+fn late() -> Result<Response<Body>, Error> {
+    const PART: usize = 50_000;
+    let part = |number: u32| async move {
+        wstd::task::sleep(Duration::from_millis(20)).await;
+        if number < 2 {
+            return Some((Ok::<_, Infallible>(Bytes::from(vec![b'x'; PART])), number + 1));
+        }
+        wstd::task::sleep(Duration::from_millis(200)).await;
+        Store::open("default").unwrap().set("late", b"yes").unwrap();
+        None
+    };
+    let body = Body::from_try_stream(unfold(0, part));
+    Ok(Response::builder().header("content-length", 2 * PART).body(body)?)
 }
 
 fn spin() {

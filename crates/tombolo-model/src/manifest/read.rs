@@ -47,7 +47,7 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
     }
     let triggers = triggers(&root, &base, &mut components, &variables, &defaults)?;
     root.done()?;
-    Ok(App { name, version, spin_headers: true, triggers, components })
+    Ok(App { name, version, spin_headers: true, base: base.to_string(), triggers, components })
 }
 
 fn version(root: &Fields<'_>) -> Result<(), ManifestError> {
@@ -307,7 +307,12 @@ fn trigger_component(
     if value.get_ref().is_table() {
         let table = fields.table("component")?.ok_or_else(|| fields.missing("component", expected))?;
         let id = ComponentId::from_text(&format!("inline-{number}"));
-        components.insert(id.clone(), component(&table, id.clone(), variables, defaults)?);
+        let inline = component(&table, id.clone(), variables, defaults)?;
+        if components.insert(id.clone(), inline).is_some() {
+            let message =
+                format!("`{id}` is the id of this inline component: call the other one by another name");
+            return Err(fields.error(value.span(), message));
+        }
         return Ok(id);
     }
     let text = required(fields, "component", expected)?;

@@ -59,7 +59,7 @@ fn a_swap_needs_the_value_it_expects() {
     let store = open(&folder);
     let space = namespace("default");
     let swap = |expected: Option<&[u8]>, value: &[u8]| {
-        run(store.swap(&space, "k".into(), expected.map(<[u8]>::to_vec), value.to_vec())).unwrap()
+        run(store.swap(&space, "k".into(), expected.map(Digest::of), value.to_vec())).unwrap()
     };
     assert_eq!(swap(None, b"1"), Swap::Done);
     assert_eq!(swap(None, b"2"), Swap::Changed);

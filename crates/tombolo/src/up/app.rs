@@ -96,6 +96,7 @@ fn bare(file: &Path) -> App {
         name: AppName::from_text(&stem),
         version: None,
         spin_headers: false,
+        base: "/".to_owned(),
         triggers: vec![HttpTrigger {
             route: Some("/...".parse().expect("`/...` is a route")),
             raw_route: "/...".to_owned(),

@@ -87,17 +87,19 @@ impl Up {
     }
 
     async fn serve(&self, source: Source, app: App, config: NodeConfig) -> Result<Drain, Failure> {
+        // Watched before it is read, so that no change falls between.
+        let watch = if self.watch { Some(watch::Watch::new(&source, &app)?) } else { None };
         // From here on a signal drains, also one that comes before the first request.
         let stop = stop_signal()?;
         let mut node = Node::start(config, &app).await.map_err(|error| refusal(&error, &app))?;
         let server = node.take_server();
         say(&banner(&app, node.address()));
         let node = Arc::new(node);
-        if self.watch {
-            watch::start(source, app, Arc::clone(&node))?;
+        if let Some(watch) = watch {
+            watch.start(source, app, Arc::clone(&node))?;
         }
         let drain = server.run(stop).await;
-        node.flush_logs().await;
+        node.close().await;
         Ok(drain)
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -18,98 +19,114 @@ use crate::failure::Failure;
 
 /// How long nothing more must change before it is looked at: editors and linkers write in steps.
 const QUIET: Duration = Duration::from_millis(150);
-
+/// Changes are looked at after so long though there is no quiet.
+const QUIET_MAX: Duration = Duration::from_secs(2);
 /// Events waiting to be looked at.
 const EVENTS_MAX: usize = 1024;
 
-/// Starts watching; it ends with the process.
-pub(crate) fn start(source: Source, app: App, node: Arc<Node>) -> Result<(), Failure> {
-    let failed = |error: notify::Error| Failure::new(format!("cannot watch the app: {error}"));
-    let (changed, changes) = sync_channel(EVENTS_MAX);
-    let send = move |event: notify::Result<notify::Event>| {
-        // Reading what is watched is no change.
-        if let Ok(event) = event
-            && !matches!(event.kind, EventKind::Access(_))
-        {
-            // If there is no room, changes are waiting already, and all that is asked then is what is
-            // there now. The receiver is gone only when the process ends.
-            let _ = changed.try_send(event.paths);
-        }
-    };
-    let watcher = notify::recommended_watcher(send).map_err(failed)?;
-    let root =
-        source.root().canonicalize().map_err(|error| Failure::new(format!("cannot watch: {error}")))?;
-    let seen = fingerprint(&source, &app);
-    let mut watch = Watch { source, root, app, node, watcher, watched: Vec::new(), seen };
-    watch.follow();
-    let run = move || watch.run(&changes);
-    let started = thread::Builder::new().name("watch".to_owned()).spawn(run);
-    started.map_err(|error| Failure::new(format!("cannot watch the app: {error}")))?;
-    Ok(())
-}
-
-struct Watch {
-    source: Source,
+/// A watched app.
+pub(crate) struct Watch {
     /// Absolute, as the paths of events are.
     root: PathBuf,
-    app: App,
-    node: Arc<Node>,
     watcher: RecommendedWatcher,
+    changes: Receiver<Vec<PathBuf>>,
+    /// Events found no room: which files changed is not known.
+    missed: Arc<AtomicBool>,
     watched: Vec<PathBuf>,
-    /// Digests of what is served.
+    /// Digests of what is served; what failed to be served is tried again at the next change.
     seen: BTreeMap<PathBuf, Option<Digest>>,
 }
 
 impl Watch {
-    fn run(mut self, changes: &Receiver<Vec<PathBuf>>) {
-        while let Ok(mut paths) = changes.recv() {
-            loop {
-                match changes.recv_timeout(QUIET) {
+    /// Watches from now on.
+    pub(crate) fn new(source: &Source, app: &App) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::error::Error| Failure::new(format!("cannot watch the app: {error}"));
+        let root = source.root().canonicalize().map_err(|error| failed(&error))?;
+        let (changed, changes) = sync_channel(EVENTS_MAX);
+        let missed = Arc::new(AtomicBool::new(false));
+        let (own, full) = (root.join(".tombolo"), Arc::clone(&missed));
+        let send = move |event: notify::Result<notify::Event>| {
+            // Reading is no change, and what the app logs is none of its sources.
+            if let Ok(event) = event
+                && !matches!(event.kind, EventKind::Access(_))
+                && !event.paths.iter().all(|path| path.starts_with(&own))
+                && let Err(TrySendError::Full(_)) = changed.try_send(event.paths)
+            {
+                full.store(true, Ordering::Relaxed);
+            }
+        };
+        let watcher = notify::recommended_watcher(send).map_err(|error| failed(&error))?;
+        let seen = BTreeMap::new();
+        let mut watch = Self { root, watcher, changes, missed, watched: Vec::new(), seen };
+        watch.follow(app);
+        watch.seen = fingerprint(source, app);
+        Ok(watch)
+    }
+
+    /// Serves the app anew at every change from now on; ends with the process.
+    pub(crate) fn start(self, source: Source, app: App, node: Arc<Node>) -> Result<(), Failure> {
+        let run = move || self.run(&source, app, &node);
+        let started = thread::Builder::new().name("watch".to_owned()).spawn(run);
+        started.map_err(|error| Failure::new(format!("cannot watch the app: {error}")))?;
+        Ok(())
+    }
+
+    fn run(mut self, source: &Source, mut app: App, node: &Node) {
+        while let Ok(mut paths) = self.changes.recv() {
+            let until = Instant::now() + QUIET_MAX;
+            while Instant::now() < until {
+                match self.changes.recv_timeout(QUIET) {
                     Ok(more) => paths.extend(more),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
-            self.changed(&paths);
+            self.changed(&paths, source, &mut app, node);
         }
     }
 
-    fn changed(&mut self, paths: &[PathBuf]) {
-        if paths.iter().any(|path| self.is_source(path)) {
+    fn changed(&mut self, paths: &[PathBuf], source: &Source, app: &mut App, node: &Node) {
+        let missed = self.missed.swap(false, Ordering::Relaxed);
+        if missed || paths.iter().any(|path| self.is_source(app, path)) {
             // What the compiler says stands above; the app is served as it was.
-            if let Err(failure) = build::build(&self.app, &self.root) {
+            if let Err(failure) = build::build(app, &self.root) {
                 say(&failure.to_string());
                 return;
             }
         }
-        let app = match self.source.read() {
-            Ok(app) => app,
+        let next = match source.read() {
+            Ok(next) => next,
             Err(failure) => return say(&failure.to_string()),
         };
-        let now = fingerprint(&self.source, &app);
+        let now = fingerprint(source, &next);
         if now == self.seen {
             return;
         }
-        self.seen = now;
-        match self.node.load(&app) {
-            Ok(()) => say(&format!("Serving {} anew\n", app.name)),
-            Err(error) => say_unchanged(&error),
+        match node.load(&next) {
+            Ok(()) => {
+                self.seen = now;
+                say(&format!("Serving {} anew\n", next.name));
+            }
+            Err(error) => {
+                self.seen = BTreeMap::new();
+                say_unchanged(&error);
+            }
         }
-        self.app = app;
-        self.follow();
+        *app = next;
+        self.follow(app);
     }
 
     /// Whether `path` is a source that a component is built from.
-    fn is_source(&self, path: &Path) -> bool {
-        self.app.components.values().filter_map(|component| component.build.as_ref()).any(|build| {
+    fn is_source(&self, app: &App, path: &Path) -> bool {
+        app.components.values().filter_map(|component| component.build.as_ref()).any(|build| {
             let folder = self.root.join(&build.workdir);
             path.strip_prefix(folder).is_ok_and(|path| globs(&build.watch).is_match(path))
         })
     }
 
     /// Watches the folders the app is in. One that is not there yet is watched once it is.
-    fn follow(&mut self) {
-        for (folder, mode) in folders(&self.app, &self.root) {
+    fn follow(&mut self, app: &App) {
+        for (folder, mode) in folders(app, &self.root) {
             let known = self.watched.contains(&folder);
             if !known && folder.is_dir() && self.watcher.watch(&folder, mode).is_ok() {
                 self.watched.push(folder);
