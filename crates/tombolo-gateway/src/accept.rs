@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -167,9 +168,14 @@ impl Connection {
     async fn serve_http2(self, stream: Sniffed<TcpStream>, local: SocketAddr) {
         let Self { shared, client, mut draining } = self;
         let config = shared.config.clone();
+        let activity = Arc::new(Activity::default());
+        let counted = Arc::clone(&activity);
         let answer = service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { answer(&shared, request, client, local).await }
+            let (shared, activity) = (Arc::clone(&shared), Arc::clone(&counted));
+            async move {
+                let _under_way = activity.begin();
+                answer(&shared, request, client, local).await
+            }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -182,8 +188,47 @@ impl Connection {
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = draining.changed() => connection.as_mut().graceful_shutdown(),
+            // Answers still being sent are sent; no new request is taken.
+            () = activity.ceased(config.header_time_max) => connection.as_mut().graceful_shutdown(),
         }
         let _ = connection.await;
+    }
+}
+
+/// What goes on at an HTTP/2 connection; an HTTP/1 connection has its own clock for it.
+#[derive(Default)]
+struct Activity {
+    begun: AtomicU64,
+    under_way: AtomicU64,
+}
+
+/// One request of a connection.
+struct UnderWay<'a>(&'a Activity);
+
+impl Activity {
+    fn begin(&self) -> UnderWay<'_> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self)
+    }
+
+    /// Done once no request came or was under way for `idle_max`, at the latest after twice that.
+    async fn ceased(&self, idle_max: Duration) {
+        let mut begun = None;
+        loop {
+            let now = Some(self.begun.load(Ordering::Relaxed));
+            if now == begun && self.under_way.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            begun = now;
+            tokio::time::sleep(idle_max).await;
+        }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -228,4 +273,30 @@ async fn answer(
         Ok(response) => respond::answer(response, record, is_head),
         Err(error) => respond::failure(&error, record),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_when_nothing_came_and_nothing_goes_on() {
+        let activity = Activity::default();
+        let idle_max = Duration::from_secs(10);
+        let started = tokio::time::Instant::now();
+        let request = async {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            let _under_way = activity.begin();
+            tokio::time::sleep(Duration::from_secs(100)).await;
+        };
+        // The first pause of ten seconds is seen before the request comes.
+        activity.ceased(idle_max).await;
+        assert_eq!(started.elapsed().as_secs(), 10);
+        tokio::join!(request, async {
+            tokio::time::sleep(Duration::from_secs(16)).await;
+            activity.ceased(idle_max).await;
+        });
+        let took = started.elapsed().as_secs();
+        assert!((126..=146).contains(&took), "after the request's end at 125 s: {took} s");
+    }
 }

@@ -30,6 +30,12 @@ pub enum StoreError {
         /// The database's reason.
         source: Box<redb::Error>,
     },
+    /// A change was not written, and nothing of it has happened.
+    #[error("the change was not written: {reason}")]
+    Lost {
+        /// The database's reason; the same for all changes of a transaction.
+        reason: String,
+    },
     /// What was asked of a value does not fit what is stored.
     #[error("{0}")]
     Value(&'static str),

@@ -5,8 +5,8 @@
 //! transaction that holds it is on disk, so what returned survives `kill -9` and a power cut.
 
 use std::fs;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::oneshot;
@@ -50,8 +50,42 @@ pub enum Swap {
 /// An open store. Cheap to clone; the file is closed with the last clone.
 #[derive(Clone)]
 pub struct KeyValue {
-    database: Arc<Database>,
+    file: Arc<StoreFile>,
     writer: Arc<Writer>,
+}
+
+/// The database file. After an error of the disk the database takes nothing more until it is opened
+/// anew, so it is.
+pub(crate) struct StoreFile {
+    path: PathBuf,
+    /// `None` while it cannot be opened.
+    open: RwLock<Option<Arc<Database>>>,
+}
+
+impl StoreFile {
+    /// The database, opened again if it could not be when it was last tried.
+    pub(crate) fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match open {
+            Some(database) => Ok(database),
+            None => self.reopen(),
+        }
+    }
+
+    /// Closes the database and opens it anew; what was committed is there.
+    pub(crate) fn reopen(&self) -> Result<Arc<Database>, StoreError> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut old) = open.take() {
+            // Readers hold it for the time of one read, and no new one gets it.
+            while let Err(shared) = Arc::try_unwrap(old) {
+                old = shared;
+                std::thread::yield_now();
+            }
+        }
+        let database = Arc::new(Database::create(&self.path).map_err(crate::error::database("open"))?);
+        *open = Some(Arc::clone(&database));
+        Ok(database)
+    }
 }
 
 impl KeyValue {
@@ -73,8 +107,9 @@ impl KeyValue {
         let transaction = database.begin_write().map_err(crate::error::database("open"))?;
         transaction.open_table(TABLE).map_err(crate::error::database("open"))?;
         transaction.commit().map_err(crate::error::database("open"))?;
-        let writer = Arc::new(Writer::start(Arc::clone(&database)));
-        Ok(Self { database, writer })
+        let file = Arc::new(StoreFile { path: path.to_owned(), open: RwLock::new(Some(database)) });
+        let writer = Arc::new(Writer::start(Arc::clone(&file)));
+        Ok(Self { file, writer })
     }
 
     /// The value of `key`, as of the last commit.
@@ -101,7 +136,8 @@ impl KeyValue {
         key: &str,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, StoreError> {
-        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let open = self.file.database()?;
+        let transaction = open.begin_read().map_err(database("read"))?;
         let table = transaction.open_table(TABLE).map_err(database("read"))?;
         let value = table.get((namespace.as_str(), key)).map_err(database("read"))?;
         Ok(value.map(|value| take(value.value())))
@@ -118,7 +154,8 @@ impl KeyValue {
         after: Option<&str>,
         count_max: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let open = self.file.database()?;
+        let transaction = open.begin_read().map_err(database("read"))?;
         let table = transaction.open_table(TABLE).map_err(database("read"))?;
         let from = (namespace.as_str(), after.unwrap_or(""));
         let mut keys = Vec::new();

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tombolo_model::Digest;
 
 use crate::error::StoreError;
-use crate::key_value::{Namespace, TABLE};
+use crate::key_value::{Namespace, StoreFile, TABLE};
 
 /// Changes waiting for the writer; one more waits for room.
 const QUEUE_MAX: usize = 1024;
@@ -51,9 +51,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(database: Arc<Database>) -> Self {
+    pub(crate) fn start(file: Arc<StoreFile>) -> Self {
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
-        let run = move || run(&database, waiting);
+        let run = move || run(&file, waiting);
         let thread = thread::Builder::new().name("key-value-writer".into()).spawn(run);
         let thread = thread.expect("a thread can be started while the program starts");
         Self { requests: Some(requests), thread: Some(thread) }
@@ -80,7 +80,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(database: &Database, mut waiting: mpsc::Receiver<Request>) {
+fn run(file: &StoreFile, mut waiting: mpsc::Receiver<Request>) {
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < QUEUE_MAX
@@ -88,14 +88,17 @@ fn run(database: &Database, mut waiting: mpsc::Receiver<Request>) {
         {
             batch.push(next);
         }
-        commit(database, batch);
+        commit(file, batch);
     }
 }
 
 /// Applies a batch in one transaction and answers each of its requests.
-fn commit(database: &Database, batch: Vec<Request>) {
+fn commit(file: &StoreFile, batch: Vec<Request>) {
     let changes: Vec<_> = batch.iter().map(|request| (&request.namespace, &request.change)).collect();
-    let error = match apply_all(database, &changes) {
+    let error = match file.database().and_then(|database| {
+        apply_all(&database, &changes)
+            .map_err(|error| StoreError::Database { step: "write", source: Box::new(error) })
+    }) {
         Ok(outcomes) => {
             for (request, outcome) in batch.into_iter().zip(outcomes) {
                 // Who no longer waits has no use for the answer; the change stands all the same.
@@ -105,18 +108,20 @@ fn commit(database: &Database, batch: Vec<Request>) {
         }
         Err(error) => error,
     };
-    // The transaction is lost, and with it every change in it. One change may be to blame, so each
-    // gets a transaction of its own. If it was the disk, redb refuses those at once.
-    match <[Request; 1]>::try_from(batch) {
-        Ok([request]) => {
-            tracing::error!(
-                "the key-value store could not write, and may take no more until a restart: {error}"
-            );
-            let error = StoreError::Database { step: "write", source: Box::new(error) };
-            let _ = request.answer.send(Err(error));
-        }
-        Err(batch) => batch.into_iter().for_each(|request| commit(database, vec![request])),
+    // The transaction is lost, and with it every change in it: each is told so, none has happened.
+    tracing::error!("the key-value store could not write {} changes: {}", batch.len(), chain(&error));
+    let reason = chain(&error);
+    for request in batch {
+        let _ = request.answer.send(Err(StoreError::Lost { reason: reason.clone() }));
     }
+    if let Err(error) = file.reopen() {
+        tracing::error!("the key-value store is closed until it can be opened: {}", chain(&error));
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 type Refusal = &'static str;

@@ -97,6 +97,12 @@ impl Up {
         self.said.wait(part, |text| text.contains(part).then(|| text.to_owned()))
     }
 
+    /// A path as the server sees it, with what is mounted for it alone.
+    pub fn path(&self, path: &std::path::Path) -> std::path::PathBuf {
+        let inside = path.strip_prefix("/").expect("an absolute path");
+        std::path::Path::new(&format!("/proc/{}/root", self.child.id())).join(inside)
+    }
+
     /// Kilobytes resident.
     pub fn memory_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -155,20 +155,47 @@ fn a_damaged_or_foreign_artefact_is_compiled_again() {
     assert_eq!(up.get("/").text(), "Hello from WebAssembly\n");
 }
 
-/// A disk with room for nothing: a file system of 64 KiB, mounted in a namespace of the test's own.
+/// A server for which `folder` is a disk of a size, mounted in a namespace of the test's own.
+fn with_disk(sandbox: &Sandbox, folder: &std::path::Path, size: &str) -> Up {
+    fs::create_dir_all(folder).unwrap();
+    let script = format!(r#"mount -t tmpfs -o size={size},mode=700 none "$0" && exec "$@""#);
+    let program = sandbox.command(&["up", "--listen", "127.0.0.1:0"]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+    command.arg(folder).arg(program.get_program()).args(program.get_args());
+    command
+        .current_dir(sandbox.path())
+        .env("TOMBOLO_CACHE_DIR", sandbox.cache())
+        .env_remove("RUST_BACKTRACE");
+    Up::spawn(command)
+}
+
+/// A disk that was full for a while costs the writes of that while, each with an error, and no more.
+#[test]
+fn a_store_goes_on_once_its_disk_has_room_again() {
+    let sandbox = with_store("kv", STORE);
+    let state = sandbox.path().join(".tombolo");
+    let up = with_disk(&sandbox, &state, "24m");
+    assert_eq!(up.get("/").text(), "ok");
+    // Into the server's own view of the disk, until it is full.
+    let filler = up.path(&state).join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while std::io::Write::write(&mut file, &[0; 4096]).is_ok_and(|written| written > 0) {}
+    assert!(up.get("/large").text().contains("failed"), "there is no room for 4 MiB");
+    up.said("could not write 1 changes");
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    let again = up.get("/large").text();
+    assert_eq!(again, "Ok(())", "{}", up.said("Listening"));
+    assert_eq!(up.get("/").text(), "ok", "what was there is there");
+}
+
+/// A disk with room for nothing.
 #[test]
 fn a_full_disk_costs_the_cache_and_nothing_else() {
     let sandbox = sandbox();
     sandbox.web_app("");
-    let cache = sandbox.cache();
-    fs::create_dir_all(&cache).unwrap();
-    let script = r#"mount -t tmpfs -o size=64k,mode=700 none "$0" && exec "$@""#;
-    let program = sandbox.command(&["up", "--listen", "127.0.0.1:0"]);
-    let mut command = std::process::Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
-    command.arg(&cache).arg(program.get_program()).args(program.get_args());
-    command.current_dir(sandbox.path()).env("TOMBOLO_CACHE_DIR", &cache).env_remove("RUST_BACKTRACE");
-    let up = Up::spawn(command);
+    let up = with_disk(&sandbox, &sandbox.cache(), "64k");
     up.said("No space left on device");
     assert_eq!(up.get("/").text(), "hello");
 }

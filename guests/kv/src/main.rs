@@ -30,6 +30,7 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     let text = match request.uri().path() {
         "/late" => return late(),
         "/seen" => format!("{}", Store::open("default").unwrap().exists("late").unwrap()),
+        "/large" => format!("{:?}", Store::open("default").unwrap().set("large", &vec![7; 4 << 20])),
         "/forget" => format!("{:?}", Store::open("default").unwrap().delete("late")),
         "/denied" => format!("{:?} {:?}", Store::open("default").err(), Store::open("other").err()),
         _ => {

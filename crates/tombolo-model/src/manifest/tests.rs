@@ -99,6 +99,19 @@ request_body_bytes_max = 1000
     assert_eq!(cart.files[0].destination, "/assets");
 }
 
+/// The example in the book is an app.
+#[test]
+fn the_documented_manifest_is_read() {
+    let page = include_str!("../../../../docs/manifest.md");
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let given = BTreeMap::from([("token".to_owned(), "t".to_owned())]);
+    let app = parse("spin.toml", example, &given).unwrap();
+    let cart = app.components.values().next().unwrap();
+    assert_eq!(cart.variables["upstream"], "https://eu.example.com");
+    assert_eq!(app.triggers[0].route.as_ref().unwrap().to_string(), "/v1/cart/:id");
+    assert_eq!(app.base, "/v1");
+}
+
 #[test]
 fn an_unknown_field_is_named_with_its_place_and_the_nearest_name() {
     refused(
