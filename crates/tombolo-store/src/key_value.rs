@@ -2,7 +2,8 @@
 //!
 //! Reads see a snapshot and wait for nobody. Writes go through one writer, which commits all that
 //! came in while it was committing as one transaction ([`crate::writer`]): a write returns once the
-//! transaction that holds it is on disk, so what returned survives `kill -9` and a power cut.
+//! transaction that holds it is on disk, synced, so what returned survives `kill -9`,
+//! and a power cut as far as the disk keeps what it says it has synced.
 
 use std::fs;
 use std::path::{Path, PathBuf};
