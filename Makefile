@@ -4,7 +4,7 @@
 GUEST_TOOLCHAIN := wasm-guest
 TOMBOLO := target/release/tombolo
 
-.PHONY: demo test bench setup fmt lint
+.PHONY: demo test bench soak setup fmt lint
 
 ## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
 demo: setup
@@ -25,7 +25,14 @@ test:
 bench: setup
 	command -v wrk >/dev/null || apt-get install -y wrk
 	cargo bench --package tombolo-model
+	cargo xtask guests
+	cargo bench --package tombolo-runtime
+	cargo bench --package tombolo-runtime -- --components 1000
 	cargo run --release --quiet --package xtask -- bench
+
+## soak: ten minutes at 80 % load, hello, hostile and slow guests mixed
+soak: setup
+	cargo run --release --quiet --package xtask -- soak
 
 setup:
 	scripts/setup

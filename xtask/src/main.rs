@@ -2,6 +2,7 @@
 
 mod bench;
 mod guests;
+mod soak;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ enum Chore {
     Tidy,
     /// Compare with native hyper and `wasmtime serve`, alternating, and print medians and ratios
     Bench(bench::Bench),
+    /// Load a server with hello, hostile and slow guests for ten minutes: flat memory, nothing lost
+    Soak(soak::Soak),
     /// The native server that `bench` measures against
     #[command(hide = true)]
     Hyper {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Chore::Guests => guests::build(&root),
         Chore::Tidy => tidy::check(&root),
         Chore::Bench(bench) => bench.run(&root),
+        Chore::Soak(soak) => soak.run(&root),
         Chore::Hyper { address } => bench::native::serve(address),
     };
     match result {

@@ -7,12 +7,14 @@
 
 pub mod adapt;
 mod link;
+mod log_budget;
 pub mod network;
 mod outbound;
 pub mod output;
 mod world;
 
 pub use link::{link, provides};
+pub use log_budget::LogBudget;
 pub use network::Network;
 pub use outbound::Outbound;
 pub use output::{LogLine, LogSender, LogStream};

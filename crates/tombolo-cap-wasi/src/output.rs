@@ -3,12 +3,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+use crate::log_budget::{LogBudget, Ruling};
 
 /// Bytes in one line; a longer one is cut into several.
 const LINE_BYTES_MAX: usize = 8192;
@@ -44,6 +47,7 @@ pub(crate) struct GuestOutput {
     pub(crate) component: Arc<str>,
     pub(crate) stream: LogStream,
     pub(crate) sender: LogSender,
+    pub(crate) budget: Arc<LogBudget>,
 }
 
 impl IsTerminal for GuestOutput {
@@ -87,6 +91,20 @@ impl LineWriter {
     }
 
     fn push(&mut self, bytes: &[u8]) {
+        let Ruling { fits, dropped } = self.output.budget.ask(bytes.len(), Instant::now());
+        if dropped > 0 {
+            let most = self.output.budget.bytes_per_s_max();
+            let text = format!("({dropped} bytes of output were dropped: log_bytes_per_s_max = {most})");
+            self.waiting.push_back(text.into());
+        }
+        if fits {
+            self.cut(bytes);
+        }
+        self.send_waiting();
+    }
+
+    /// Cuts bytes into lines.
+    fn cut(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = part.strip_suffix(b"\n").unwrap_or(part);
             for piece in text.chunks(LINE_BYTES_MAX) {
@@ -99,7 +117,6 @@ impl LineWriter {
                 self.end_line();
             }
         }
-        self.send_waiting();
     }
 
     fn end_line(&mut self) {
@@ -203,7 +220,8 @@ mod tests {
 
     fn output(capacity: usize) -> (GuestOutput, mpsc::Receiver<LogLine>) {
         let (sender, lines) = mpsc::channel(capacity);
-        (GuestOutput { component: "api".into(), stream: LogStream::Stdout, sender }, lines)
+        let budget = Arc::new(LogBudget::new(1 << 20));
+        (GuestOutput { component: "api".into(), stream: LogStream::Stdout, sender, budget }, lines)
     }
 
     fn texts(lines: &mut mpsc::Receiver<LogLine>) -> Vec<Bytes> {

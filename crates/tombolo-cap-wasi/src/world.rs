@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
+use crate::log_budget::LogBudget;
 use crate::network::Network;
 use crate::output::{GuestOutput, LogSender, LogStream};
 
@@ -68,6 +69,8 @@ pub enum Output {
         component: Arc<str>,
         /// Where they go.
         sender: LogSender,
+        /// How many there may be.
+        budget: Arc<LogBudget>,
     },
 }
 
@@ -119,9 +122,13 @@ impl World {
         match &self.output {
             Output::Discarded => {}
             Output::Inherited => drop(builder.inherit_stdout().inherit_stderr()),
-            Output::Logged { component, sender } => {
-                let output =
-                    |stream| GuestOutput { component: Arc::clone(component), stream, sender: sender.clone() };
+            Output::Logged { component, sender, budget } => {
+                let output = |stream| GuestOutput {
+                    component: Arc::clone(component),
+                    stream,
+                    sender: sender.clone(),
+                    budget: Arc::clone(budget),
+                };
                 builder.stdout(output(LogStream::Stdout)).stderr(output(LogStream::Stderr));
             }
         }

@@ -8,7 +8,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::capability::Grants;
+use crate::held::held_bytes;
 use crate::memory::MemoryBudget;
+use crate::meter::Meter;
+
+/// Bytes of one set of headers or trailers that a guest makes. The public side of a node takes no more
+/// from a client either.
+const FIELDS_BYTES_MAX: usize = 64 << 10;
 
 /// What an instance is made of besides its own memory. Dropping it closes everything it opened.
 pub struct Guest {
@@ -17,6 +23,7 @@ pub struct Guest {
     outbound: Box<dyn WasiHttpHooks>,
     table: ResourceTable,
     memory: MemoryBudget,
+    meter: Arc<Meter>,
     grants: Arc<Grants>,
     /// Views opened so far: few, so a list beats a map.
     views: Vec<Box<dyn Any + Send>>,
@@ -28,8 +35,12 @@ pub struct GuestParts {
     pub wasi: WasiCtx,
     /// Where requests of the guest go, and which are refused.
     pub outbound: Box<dyn WasiHttpHooks>,
-    /// Its bound on memory.
-    pub memory: MemoryBudget,
+    /// Its bound on memory, in bytes.
+    pub memory_bytes_max: u64,
+    /// Resources it may have at once.
+    pub handles_max: u32,
+    /// What its first request uses is charged to.
+    pub meter: Arc<Meter>,
     /// What its component was granted.
     pub grants: Arc<Grants>,
 }
@@ -37,9 +48,41 @@ pub struct GuestParts {
 impl Guest {
     /// A guest that has opened nothing yet.
     pub fn new(parts: GuestParts) -> Self {
-        let GuestParts { wasi, outbound, memory, grants } = parts;
-        let table = ResourceTable::new();
-        Self { wasi, http: WasiHttpCtx::new(), outbound, table, memory, grants, views: Vec::new() }
+        let GuestParts { wasi, outbound, memory_bytes_max, handles_max, meter, grants } = parts;
+        let memory = MemoryBudget::new(memory_bytes_max, Arc::clone(&meter));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(handles_max as usize);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_BYTES_MAX);
+        Self { wasi, http, outbound, table, memory, meter, grants, views: Vec::new() }
+    }
+
+    /// Begins another request, charged to `meter`.
+    pub fn charge(&mut self, meter: Arc<Meter>) {
+        self.memory.charge(Arc::clone(&meter));
+        self.meter = meter;
+    }
+
+    /// How many resources it has left from its requests so far.
+    pub fn left(&mut self) -> usize {
+        self.table.iter_mut().count()
+    }
+
+    /// What its present request uses is charged to this.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Whether it may go on, asked at every tick of the engine's clock.
+    ///
+    /// # Errors
+    ///
+    /// If it has had all its time or memory.
+    pub fn tick(&mut self) -> wasmtime::Result<()> {
+        self.meter.gave_way();
+        self.meter.tick()?;
+        self.memory.hold(held_bytes(&mut self.table))?;
+        Ok(())
     }
 
     /// The view of type `V`, opened if this is the first call for it, and the resources beside it.

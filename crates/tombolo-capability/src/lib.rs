@@ -9,8 +9,11 @@
 mod capability;
 pub mod conformance;
 mod guest;
+mod held;
 mod memory;
+mod meter;
 
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
-pub use memory::MemoryBudget;
+pub use memory::{MemoryBudget, MemoryExceeded};
+pub use meter::{CpuExceeded, Meter, Slice, Usage};

@@ -1,14 +1,12 @@
 //! Connections: taken within a bound, served until they end or the node drains.
 
-use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use http::{Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,10 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::admit::{self, RequestBody};
+use crate::answer::answer;
+use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
-use crate::record::RequestRecord;
-use crate::respond::{self, AnswerBody};
 use crate::route::RouteTable;
 use crate::sniff::{Sniffed, Version, sniff};
 
@@ -39,16 +36,24 @@ pub struct Gateway {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    config: GatewayConfig,
-    table: ArcSwap<RouteTable>,
+pub(crate) struct Shared {
+    pub(crate) config: GatewayConfig,
+    pub(crate) table: ArcSwap<RouteTable>,
+    clients: Clients,
+    /// The number of the next request. It starts where chance has it, so that the numbers of one run
+    /// are not those of another.
+    pub(crate) next_id: AtomicU64,
 }
+
+/// How often what nobody uses is looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Gateway {
     /// A gateway that answers 404 to everything until a table is published.
     pub fn new(config: GatewayConfig) -> Self {
         let table = ArcSwap::from_pointee(RouteTable::default());
-        Self { shared: Arc::new(Shared { config, table }) }
+        let next_id = AtomicU64::new(RandomState::new().hash_one(()));
+        Self { shared: Arc::new(Shared { config, table, clients: Clients::default(), next_id }) }
     }
 
     /// From now on requests are routed by `table`. Those under way end as they began.
@@ -61,13 +66,15 @@ impl Gateway {
         let config = &self.shared.config;
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
         let (drain, draining) = watch::channel(());
+        let sweep = tokio::spawn(sweep(Arc::downgrade(&self.shared)));
         tokio::pin!(stop);
         loop {
             let (stream, client) = tokio::select! {
                 () = &mut stop => break,
                 accepted = accept(&listener) => accepted,
             };
-            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            let client_slot = self.shared.clients.take(client.ip(), config.client_connections_max);
+            let (Ok(slot), Some(client_slot)) = (Arc::clone(&slots).try_acquire_owned(), client_slot) else {
                 refuse(stream);
                 continue;
             };
@@ -75,9 +82,10 @@ impl Gateway {
                 Connection { shared: Arc::clone(&self.shared), client, draining: draining.clone() };
             tokio::spawn(async move {
                 connection.serve(stream).await;
-                drop(slot);
+                drop::<(_, ClientSlot)>((slot, client_slot));
             });
         }
+        sweep.abort();
         drop((listener, draining));
         // Who waits on the channel sees it closed.
         drop(drain);
@@ -94,6 +102,20 @@ impl Gateway {
             Ok(()) => Drain::Complete,
             Err(_) => Drain::Forced,
         }
+    }
+}
+
+/// Lets go what no request needs any more, again and again.
+async fn sweep(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let sweeps_max = shared.config.unused_time_max.as_secs() / SWEEP_INTERVAL.as_secs();
+        let sweeps_max = u32::try_from(sweeps_max).unwrap_or(u32::MAX);
+        let table = shared.table.load_full();
+        drop(shared);
+        let now = Instant::now();
+        table.routes().for_each(|(_, target)| target.service.sweep(now, sweeps_max));
     }
 }
 
@@ -230,49 +252,6 @@ impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Answers one request. Never fails: what goes wrong has a status.
-async fn answer(
-    shared: &Shared,
-    mut request: Request<Incoming>,
-    client: SocketAddr,
-    local: SocketAddr,
-) -> Result<Response<AnswerBody>, Infallible> {
-    let mut record = RequestRecord::start();
-    let authority = match admit::authority(&mut request, local) {
-        Ok(authority) => authority,
-        Err(status) => return Ok(respond::refusal(status, record)),
-    };
-    // The snapshot is let go before the guest runs: a table lives no longer than it must.
-    let is_head = request.method() == Method::HEAD;
-    let (target, over_limit, request) = {
-        let table = shared.table.load();
-        let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
-            return Ok(respond::refusal(StatusCode::NOT_FOUND, record));
-        };
-        record.target = Some((Arc::clone(&target.app), Arc::clone(&target.component)));
-        let (mut parts, body) = request.into_parts();
-        let body = match RequestBody::new(body, target.service.limits().request_body_bytes_max) {
-            Ok(body) => body,
-            Err(status) => return Ok(respond::refusal(status, record)),
-        };
-        // It is about this connection, not about the request (RFC 9110 §7.6.1).
-        parts.headers.remove(header::CONNECTION);
-        if let Some(spin) = &target.spin {
-            spin.tell(&mut parts.headers, pattern, &parts.uri, &authority, client);
-        }
-        let over_limit = body.over_limit();
-        (Arc::clone(&target.service), over_limit, Request::from_parts(parts, body))
-    };
-    let answered = target.call(request).await;
-    if over_limit.is_set() {
-        return Ok(respond::refusal(StatusCode::PAYLOAD_TOO_LARGE, record));
-    }
-    Ok(match answered {
-        Ok(response) => respond::answer(response, record, is_head),
-        Err(error) => respond::failure(&error, record),
-    })
 }
 
 #[cfg(test)]

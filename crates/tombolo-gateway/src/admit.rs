@@ -1,16 +1,8 @@
-//! Which requests may go on, and how much they may bring.
+//! Which requests may go on.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Version, header};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use tombolo_runtime::RequestBodyError;
 
 /// The host a request is for, with its port if it has one.
 ///
@@ -48,81 +40,6 @@ pub(crate) fn host(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
-    }
-}
-
-/// The body of a request, up to its bound.
-pub(crate) struct RequestBody {
-    body: Incoming,
-    bytes_left: u64,
-    over: OverLimit,
-}
-
-/// Whether a body went over its bound.
-#[derive(Clone, Default)]
-pub(crate) struct OverLimit(Option<Arc<AtomicBool>>);
-
-impl OverLimit {
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.as_ref().is_some_and(|over| over.load(Ordering::Relaxed))
-    }
-}
-
-impl RequestBody {
-    /// A body of at most `bytes_max` bytes.
-    ///
-    /// # Errors
-    ///
-    /// 413, if the request says itself that it has more.
-    pub(crate) fn new(body: Incoming, bytes_max: u64) -> Result<Self, StatusCode> {
-        let hint = body.size_hint();
-        if hint.lower() > bytes_max {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        // A length that was announced and fits needs no watching: hyper keeps it.
-        let watched = hint.exact().is_none();
-        Ok(Self { body, bytes_left: bytes_max, over: OverLimit(watched.then(Arc::default)) })
-    }
-
-    pub(crate) fn over_limit(&self) -> OverLimit {
-        self.over.clone()
-    }
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = RequestBodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-            None => return Poll::Ready(None),
-        };
-        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.bytes_left.checked_sub(bytes) {
-            Some(left) => {
-                self.bytes_left = left;
-                Poll::Ready(Some(Ok(frame)))
-            }
-            None => {
-                if let Some(over) = &self.over.0 {
-                    over.store(true, Ordering::Relaxed);
-                }
-                Poll::Ready(Some(Err(RequestBodyError::HttpRequestBodySize(None))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -7,30 +7,49 @@ use std::time::Duration;
 pub struct GatewayConfig {
     /// Connections open at once; one more is answered 503 and closed.
     pub connections_max: u32,
+    /// Connections of one client address open at once, an IPv6 client being its /64; one more is
+    /// answered 503 and closed.
+    pub client_connections_max: u32,
     /// Bytes in the head of a request; more is answered 431.
     pub header_bytes_max: usize,
     /// Fields in the head of a request; more is answered 431.
     pub headers_max: usize,
     /// From the end of the last answer, or the connection, to the end of the next head.
     pub header_time_max: Duration,
+    /// How long a guest may wait for a client that sends a body, on top of what the body takes at
+    /// `body_bytes_per_s_min`; past it 408.
+    pub body_wait_max: Duration,
+    /// How fast a client must send a body that a guest waits for.
+    pub body_bytes_per_s_min: u64,
     /// How long a client may take nothing of what is sent to it.
     pub write_time_max: Duration,
     /// Requests on one HTTP/2 connection at once.
     pub streams_max: u32,
+    /// Whether clients are told in `server-timing` what their request used.
+    pub server_timing: bool,
+    /// How long the code of a component stays in memory without a request.
+    pub unused_time_max: Duration,
     /// How long a drain waits for requests under way.
     pub drain_time_max: Duration,
 }
 
 impl GatewayConfig {
     /// The defaults. 64 KiB and 100 fields are hyper's bounds of old, which the peers keep; 10 s of
-    /// patience with a head is what ends a slow-header attack before its connections pile up.
+    /// patience with a head is what ends a slow-header attack before its connections pile up. A fifth of the connections for one
+    /// address is more than a proxy in front needs, and leaves room for others. 1 KiB/s is a tenth of
+    /// what the slowest mobile networks give.
     pub const DEFAULT: Self = Self {
         connections_max: 20_000,
+        client_connections_max: 4_000,
         header_bytes_max: 64 << 10,
         headers_max: 100,
         header_time_max: Duration::from_secs(10),
+        body_wait_max: Duration::from_secs(10),
+        body_bytes_per_s_min: 1024,
         write_time_max: Duration::from_secs(30),
         streams_max: 200,
+        server_timing: false,
+        unused_time_max: Duration::from_secs(300),
         drain_time_max: Duration::from_secs(10),
     };
 }

@@ -5,13 +5,17 @@
 //! own limits and its own way to fail:
 //!
 //! 1. [`accept`] takes a slot for the connection, or refuses it with 503;
-//! 2. [`admit`] gives the request a record and bounds its body: 400, 413;
+//! 2. [`answer`] gives the request a record, [`admit`] reads whom it is for, [`body`] bounds what it
+//!    brings: 400, 408, 413;
 //! 3. [`route`] finds what answers its host and path: 404;
 //! 4. the runtime's [`Service`](tombolo_runtime::Service) answers it;
 //! 5. [`respond`] turns failures into statuses and sends the body: 500, 502, 503, 504.
 
 pub mod accept;
 mod admit;
+mod answer;
+mod body;
+mod clients;
 mod config;
 mod record;
 mod respond;

@@ -1,7 +1,11 @@
 //! One request, from its head to the last byte of its answer.
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use tombolo_runtime::{Meter, Usage};
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,17 +16,30 @@ pub(crate) enum Outcome {
     Refused,
     /// Its guest failed.
     Failed,
-    /// It was cut at its deadline.
+    /// It was cut at its deadline, or when it had had its time on a core.
     Deadline,
     /// The client left: what is true until something else is, so leaving needs no code path.
     ClientGone,
 }
 
+/// The name of a request, by which a caller can ask an operator what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestId(pub(crate) u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// One request. Emits exactly one event, when it is dropped.
 pub(crate) struct RequestRecord {
+    pub(crate) id: RequestId,
     started: Instant,
     /// App and component, once they are known.
     pub(crate) target: Option<(Arc<str>, Arc<str>)>,
+    /// What the guest uses, once there is one.
+    pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) outcome: Outcome,
     /// 0 until there is one.
     pub(crate) status: u16,
@@ -30,22 +47,68 @@ pub(crate) struct RequestRecord {
 }
 
 impl RequestRecord {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(id: RequestId) -> Self {
         Self {
+            id,
             started: Instant::now(),
             target: None,
+            meter: None,
             outcome: Outcome::ClientGone,
             status: 0,
             response_bytes: 0,
         }
     }
+
+    fn usage(&self) -> Usage {
+        self.meter.as_ref().map(|meter| meter.usage()).unwrap_or_default()
+    }
+
+    /// What was used until now, as `server-timing` says it (W3C Server Timing): durations are in
+    /// milliseconds.
+    pub(crate) fn server_timing(&self) -> HeaderValue {
+        let usage = self.usage();
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let text = format!(
+            "total;dur={:.3}, cpu;dur={:.3}, host;dur={:.3};desc=\"{} calls\", memory;desc=\"{} KiB\"",
+            ms(self.started.elapsed()),
+            ms(usage.cpu),
+            ms(usage.host),
+            usage.host_calls,
+            usage.memory_bytes >> 10,
+        );
+        HeaderValue::from_str(&text).expect("numbers and plain text are a value a header can have")
+    }
 }
 
 impl Drop for RequestRecord {
     fn drop(&mut self) {
-        let Self { started, target, outcome, status, response_bytes } = self;
-        let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let Usage { cpu, host, host_calls, memory_bytes, request_bytes } = self.usage();
+        let Self { id, started, target, outcome, status, response_bytes, .. } = self;
+        let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let (app, component) = target.as_ref().map_or(("", ""), |(app, component)| (&**app, &**component));
-        tracing::info!(target: "request", app, component, ?outcome, status, took_us, response_bytes);
+        tracing::info!(
+            target: "request",
+            %id, app, component, ?outcome, status,
+            took_us = us(started.elapsed()),
+            cpu_us = us(cpu),
+            host_us = us(host),
+            host_calls, memory_bytes, request_bytes, response_bytes,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_is_told_in_milliseconds() {
+        let record = RequestRecord::start(RequestId(255));
+        assert_eq!(record.id.to_string(), "00000000000000ff");
+        let timing = record.server_timing();
+        let timing = timing.to_str().unwrap();
+        assert!(timing.starts_with("total;dur=0.0"), "{timing}");
+        let rest = ", cpu;dur=0.000, host;dur=0.000;desc=\"0 calls\", memory;desc=\"0 KiB\"";
+        assert!(timing.ends_with(rest), "{timing}");
     }
 }

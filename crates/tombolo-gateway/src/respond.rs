@@ -26,8 +26,13 @@ pub(crate) fn answer(
     response: Response<ResponseBody>,
     mut record: RequestRecord,
     is_head: bool,
+    server_timing: bool,
 ) -> Response<AnswerBody> {
+    let mut response = response;
     record.status = response.status().as_u16();
+    if server_timing {
+        response.headers_mut().insert("server-timing", record.server_timing());
+    }
     response.map(|body| {
         if is_head || body.is_end_stream() {
             record.outcome = Outcome::Answered;
@@ -46,13 +51,19 @@ pub(crate) fn refusal(status: StatusCode, mut record: RequestRecord) -> Response
 pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Response<AnswerBody> {
     let (status, outcome) = match error {
         ServiceError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Outcome::Refused),
-        ServiceError::Deadline { .. } => (StatusCode::GATEWAY_TIMEOUT, Outcome::Deadline),
+        ServiceError::Deadline { .. } | ServiceError::Cpu(_) => {
+            (StatusCode::GATEWAY_TIMEOUT, Outcome::Deadline)
+        }
         // A guest that broke is an internal error of the app; one that answered wrongly is a bad
         // gateway to it.
-        ServiceError::Trap { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Outcome::Failed),
-        ServiceError::NoAnswer { .. } => (StatusCode::BAD_GATEWAY, Outcome::Failed),
+        ServiceError::Trap { .. } | ServiceError::Load(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Outcome::Failed)
+        }
+        ServiceError::NoAnswer { .. } | ServiceError::TooLarge { .. } => {
+            (StatusCode::BAD_GATEWAY, Outcome::Failed)
+        }
     };
-    if outcome == Outcome::Failed {
+    if outcome != Outcome::Refused {
         warn(&record, error);
     }
     record.outcome = outcome;
@@ -63,23 +74,30 @@ pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Respon
     response
 }
 
+/// Tells the operator what the caller is not told, with the number the caller has.
 fn warn(record: &RequestRecord, error: &dyn std::error::Error) {
+    let id = record.id;
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let error = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     match &record.target {
-        Some((app, component)) => tracing::warn!("{app}/{component}: {error}"),
-        None => tracing::warn!("{error}"),
+        Some((app, component)) => tracing::warn!("{app}/{component}: request {id}: {error}"),
+        None => tracing::warn!("request {id}: {error}"),
     }
 }
 
-/// The status in words.
+/// The status in words, and the number by which the caller can ask about it.
 fn text(status: StatusCode, mut record: RequestRecord) -> Response<AnswerBody> {
     record.status = status.as_u16();
     let reason = status.canonical_reason().unwrap_or("error");
+    let id = record.id.to_string();
     let text = Bytes::from(format!("{} {reason}\n", status.as_u16()));
     record.response_bytes = text.len() as u64;
     let mut response = Response::new(AnswerBody { body: Inner::Text(Some(text)), record });
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    let id = HeaderValue::from_str(&id).expect("hexadecimal digits are a value a header can have");
+    response.headers_mut().insert("x-request-id", id);
     response
 }
 
@@ -107,7 +125,7 @@ impl Body for AnswerBody {
             None => record.outcome = Outcome::Answered,
             Some(Err(error)) => {
                 warn(record, error);
-                let late = matches!(error, BodyError::Deadline { .. });
+                let late = matches!(error, BodyError::Deadline { .. } | BodyError::Cpu(_));
                 record.outcome = if late { Outcome::Deadline } else { Outcome::Failed };
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::limits::Limits;
+use crate::limits::{Isolation, Limits};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
@@ -57,6 +57,8 @@ pub struct Component {
     pub allowed_outbound_hosts: AllowedHosts,
     /// What it may use.
     pub limits: Limits,
+    /// How far apart its requests are kept.
+    pub isolation: Isolation,
     /// How to build it, if the manifest says.
     pub build: Option<Build>,
 }
@@ -73,6 +75,7 @@ impl Component {
             key_value_stores: Vec::new(),
             allowed_outbound_hosts: AllowedHosts::none(),
             limits: Limits::DEFAULT,
+            isolation: Isolation::Fresh,
             build: None,
         }
     }

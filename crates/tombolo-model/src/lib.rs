@@ -16,5 +16,5 @@ pub mod route;
 
 pub use app::{App, Component, FileMount, HttpTrigger, Source};
 pub use digest::{Digest, DigestError};
-pub use limits::Limits;
+pub use limits::{Isolation, Limits};
 pub use name::{AppName, ComponentId, NameError};

@@ -10,4 +10,4 @@ mod node;
 pub use load::LoadError;
 pub use node::{Node, NodeConfig, NodeError, Server};
 pub use tombolo_gateway::{Drain, GatewayConfig};
-pub use tombolo_runtime::{Allocation, EngineConfig, Interruption, Pool};
+pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{Access, Directory, Input, LogSender, Network, Output, World};
+use tombolo_cap_wasi::{Access, Directory, Input, LogBudget, LogSender, Network, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_gateway::{RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Route};
 use tombolo_model::{App, Component, ComponentId, Source};
-use tombolo_runtime::{PrepareError, Runtime, Service, ServiceConfig};
+use tombolo_runtime::{Load, PrepareError, Runtime, Service, ServiceConfig};
 
 /// Why an app cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,8 @@ pub(crate) struct Loader<'a> {
     /// Given to every component, over its own.
     pub(crate) environment: &'a BTreeMap<String, String>,
     pub(crate) logs: LogSender,
+    /// When code comes into memory.
+    pub(crate) load: Load,
 }
 
 impl Loader<'_> {
@@ -139,7 +141,9 @@ impl Loader<'_> {
         let bytes = fs::read(&path).map_err(failed)?;
         let grants = Grants::of(self.capabilities, &app.name, component)?;
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
-        let prepared = self.runtime.prepare(&bytes).map_err(failed)?;
+        let again = path.clone();
+        let origin = Box::new(move || fs::read(&again));
+        let prepared = self.runtime.prepare(&bytes, origin, self.load).map_err(failed)?;
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
         let config = ServiceConfig {
@@ -149,13 +153,18 @@ impl Loader<'_> {
                 directories: self.directories(component)?,
                 network: Arc::new(Network { allowed: Arc::clone(&outbound), names, ..Network::default() }),
                 input: Input::Empty,
-                output: Output::Logged { component: component.id.as_str().into(), sender: self.logs.clone() },
+                output: Output::Logged {
+                    component: component.id.as_str().into(),
+                    sender: self.logs.clone(),
+                    budget: Arc::new(LogBudget::new(component.limits.log_bytes_per_s_max)),
+                },
             },
             outbound,
             grants: Arc::new(grants),
             limits: component.limits.clone(),
+            isolation: component.isolation,
         };
-        Service::new(&prepared, config).map_err(|_| LoadError::NotHttp { component: id(), path })
+        Service::new(prepared, config).map_err(|_| LoadError::NotHttp { component: id(), path })
     }
 
     fn environment(&self, component: &Component) -> Vec<(String, String)> {

@@ -12,7 +12,7 @@ use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
 use tombolo_model::App;
-use tombolo_runtime::{EngineConfig, Runtime};
+use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
 use crate::load::{LoadError, Loader};
@@ -32,9 +32,15 @@ pub struct NodeConfig {
     pub environment: BTreeMap<String, String>,
     /// Settings of the engine.
     pub engine: EngineConfig,
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// Bounds of the gateway.
     pub gateway: GatewayConfig,
 }
+
+/// Components of an app that come into memory before their first request. Of an app with more, most
+/// will wait for their first request for long: about 100 kB each, for nothing.
+const LOADED_MAX: usize = 32;
 
 /// A node that is ready to serve.
 pub struct Node {
@@ -62,6 +68,7 @@ impl Parts {
             root: &self.root,
             environment: &self.environment,
             logs: self.logs.sender(),
+            load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
         self.gateway.publish(loader.load(app)?);
         Ok(())
@@ -91,10 +98,13 @@ impl Node {
     ///
     /// If the app cannot be served or the port is taken.
     pub async fn start(config: NodeConfig, app: &App) -> Result<Self, NodeError> {
-        let NodeConfig { listen, root, state, artefacts, environment, engine, gateway } = config;
+        let NodeConfig { listen, root, state, artefacts, environment, engine, compiler, gateway } = config;
         let capabilities: Vec<Arc<dyn AnyCapability>> =
             vec![Arc::new(Kv::new(state.join("key_value.redb"))), Arc::new(Variables)];
-        let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts));
+        let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
+        // Made while files are read and their digests taken.
+        let engines = runtime.clone();
+        tokio::task::spawn_blocking(move || engines.warm_up());
         let logs = Logs::start(Some(state.join("logs")));
         let parts = Parts { runtime, capabilities, gateway: Gateway::new(gateway), logs, root, environment };
         parts.load(app)?;

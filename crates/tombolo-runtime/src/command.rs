@@ -1,9 +1,10 @@
 //! Programs that run once: `wasi:cli/run` of WASI 0.2 and 0.3, and of 0.1 by adaptation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tombolo_cap_wasi::{Outbound, World};
-use tombolo_capability::{Grants, Guest, GuestParts, MemoryBudget};
+use tombolo_capability::{Grants, Guest, GuestParts, Meter};
 use tombolo_model::outbound::AllowedHosts;
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
@@ -42,12 +43,14 @@ pub async fn run(prepared: &Prepared, world: &World, memory_bytes_max: u64) -> R
     let guest = Guest::new(GuestParts {
         wasi: world.open().map_err(start)?,
         outbound: Box::new(Outbound::new(Arc::new(AllowedHosts::none()))),
-        memory: MemoryBudget::new(memory_bytes_max),
+        memory_bytes_max,
+        handles_max: u32::MAX,
+        meter: Arc::new(Meter::new(Duration::MAX)),
         grants: Arc::new(Grants::default()),
     });
-    let mut store = Store::new(prepared.pre.engine(), guest);
+    let pre = prepared.pre().map_err(|error| CommandError::Start { reason: error.to_string() })?;
+    let mut store = Store::new(pre.engine(), guest);
     store.limiter(|guest| guest.memory());
-    let pre = prepared.pre.clone();
     let result = match version {
         Version::Wasi02 => {
             use wasmtime_wasi::p2::bindings::CommandPre;

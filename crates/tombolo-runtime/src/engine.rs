@@ -32,6 +32,16 @@ pub struct EngineConfig {
     pub interruption: Interruption,
 }
 
+impl EngineConfig {
+    /// Instances there can be at once.
+    pub(crate) fn instances_max(&self) -> u32 {
+        match self.allocation {
+            Allocation::Pooled(pool) => pool.instances_max,
+            Allocation::OnDemand => u32::MAX,
+        }
+    }
+}
+
 /// Whether a guest that computes can be interrupted.
 ///
 /// Checking costs a tight loop much of its speed: 32 and 46 % more time on two loops with wasmtime 49,
@@ -97,6 +107,11 @@ impl Engines {
         }
     }
 
+    /// Whether guests of these engines can be interrupted.
+    pub(crate) fn interruption(&self) -> Interruption {
+        self.config.interruption
+    }
+
     /// The engine of an ABI.
     pub(crate) fn get(&self, abi: Abi) -> wasmtime::Result<&AbiEngine> {
         let cell = match abi {
@@ -150,7 +165,7 @@ impl Engines {
 }
 
 /// All settings but the allocation; what changes code is part of an artefact's key.
-fn settings(abi: Abi, interruption: Interruption) -> Config {
+pub(crate) fn settings(abi: Abi, interruption: Interruption) -> Config {
     let mut config = Config::new();
     config.concurrency_support(abi == Abi::Async);
     config.epoch_interruption(interruption == Interruption::Sliced);

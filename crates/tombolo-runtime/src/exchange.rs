@@ -14,12 +14,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
+use tombolo_capability::CpuExceeded;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::service::ServiceError;
+use crate::service::{ServiceError, Slot};
 
 /// A guest at work; it is done when this is.
 pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
@@ -41,6 +42,7 @@ pub(crate) struct Exchange {
     ended: Option<oneshot::Sender<()>>,
     deadline: Instant,
     limit: Duration,
+    body_bytes_max: u64,
     /// Whether the client asked for the head alone: then nobody reads the body.
     is_head: bool,
 }
@@ -48,7 +50,7 @@ pub(crate) struct Exchange {
 /// A guest, and the slot it takes while it is there.
 struct Running {
     guest: GuestFuture,
-    _slot: OwnedSemaphorePermit,
+    slot: Slot,
 }
 
 /// What was gathered of a body.
@@ -69,25 +71,26 @@ enum Gathered {
 
 /// What an exchange starts from, besides its guest.
 pub(crate) struct Terms {
-    /// Held while the guest is there.
-    pub(crate) slot: OwnedSemaphorePermit,
-    /// How long it may take, from now on.
-    pub(crate) limit: Duration,
+    /// Held while the guest is there; it knows its limits, and its meter.
+    pub(crate) slot: Slot,
     /// Whether the client asked for the head alone.
     pub(crate) is_head: bool,
 }
 
 impl Exchange {
     pub(crate) fn new(guest: GuestFuture, heard: Heard, ended: oneshot::Sender<()>, terms: Terms) -> Self {
-        let Terms { slot, limit, is_head } = terms;
+        let Terms { slot, is_head } = terms;
+        let limit = slot.limits().request_time_max;
+        let body_bytes_max = slot.limits().response_body_bytes_max;
         Self {
-            guest: Some(Running { guest, _slot: slot }),
+            guest: Some(Running { guest, slot }),
             heard,
             head: None,
             frames: Frames::default(),
             ended: Some(ended),
             deadline: Instant::now() + limit,
             limit,
+            body_bytes_max,
             is_head,
         }
     }
@@ -136,7 +139,13 @@ impl Exchange {
                     self.poll_guest(context).map_err(|error| ServiceError::from_engine(&error))?;
                     return Poll::Ready(Ok(Gathered::All));
                 }
-                Poll::Ready(Some(Ok(frame))) => self.frames.push(frame),
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.frames.push(frame);
+                    let bytes_max = self.body_bytes_max;
+                    if self.frames.bytes as u64 > bytes_max {
+                        return Poll::Ready(Err(ServiceError::TooLarge { bytes_max }));
+                    }
+                }
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(ServiceError::NoAnswer { reason: error.to_string() }));
                 }
@@ -150,12 +159,20 @@ impl Exchange {
 
     /// Lets the guest go on. When it is done its memory is given back at once.
     fn poll_guest(&mut self, context: &mut Context<'_>) -> wasmtime::Result<()> {
-        let Some(running) = &mut self.guest else { return Ok(()) };
-        if let Poll::Ready(result) = running.guest.as_mut().poll(context) {
-            self.guest = None;
-            result?;
+        let Some(Running { guest, slot }) = &mut self.guest else { return Ok(()) };
+        let slice = slot.meter().slice();
+        let polled = guest.as_mut().poll(context);
+        let within = slice.end();
+        match polled {
+            Poll::Ready(result) => {
+                self.guest = None;
+                result
+            }
+            Poll::Pending => {
+                within.inspect_err(|_| self.guest = None)?;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn body_taken(&mut self) {
@@ -249,6 +266,9 @@ struct Streaming {
     reaper: AbortHandle,
     /// Bytes still to come, where the head said how many: the one who sends them asks for no more.
     left: Option<u64>,
+    /// Bytes that may still come.
+    bytes_left: u64,
+    bytes_max: u64,
     limit: Duration,
 }
 
@@ -267,6 +287,15 @@ pub enum BodyError {
         /// How long it may take.
         limit: Duration,
     },
+    /// The guest used more time on a core than it may.
+    #[error(transparent)]
+    Cpu(#[from] CpuExceeded),
+    /// The guest wrote more than it may.
+    #[error("its body has more than {bytes_max} bytes")]
+    TooLarge {
+        /// How much it may write.
+        bytes_max: u64,
+    },
     /// The guest trapped.
     #[error("the guest trapped within its body: {reason}")]
     Trap {
@@ -279,6 +308,15 @@ pub enum BodyError {
         /// What the engine says.
         reason: String,
     },
+}
+
+impl BodyError {
+    fn from_engine(error: &wasmtime::Error) -> Self {
+        match error.downcast_ref::<CpuExceeded>() {
+            Some(exceeded) => Self::Cpu(*exceeded),
+            None => Self::Trap { reason: format!("{error:?}") },
+        }
+    }
 }
 
 impl Body for ResponseBody {
@@ -312,7 +350,7 @@ impl Body for ResponseBody {
 
 impl Streaming {
     fn new(exchange: Exchange, body: Option<WasiBody>, left: Option<u64>) -> Self {
-        let (deadline, limit) = (exchange.deadline, exchange.limit);
+        let (deadline, limit, bytes_max) = (exchange.deadline, exchange.limit, exchange.body_bytes_max);
         let work = Arc::new(Mutex::new(Some(Work { exchange, body })));
         let watched = Arc::downgrade(&work);
         let reaper = tokio::spawn(async move {
@@ -327,7 +365,15 @@ impl Streaming {
             }
         });
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        Self { work: Some(work), deadline, reaper: reaper.abort_handle(), left, limit }
+        Self {
+            work: Some(work),
+            deadline,
+            reaper: reaper.abort_handle(),
+            left,
+            bytes_left: bytes_max,
+            bytes_max,
+            limit,
+        }
     }
 
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -344,6 +390,11 @@ impl Streaming {
         let is_last = match &next {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                let Some(bytes_left) = self.bytes_left.checked_sub(bytes) else {
+                    self.work = None;
+                    return Poll::Ready(Some(Err(BodyError::TooLarge { bytes_max: self.bytes_max })));
+                };
+                self.bytes_left = bytes_left;
                 self.left = self.left.map(|left| left.saturating_sub(bytes));
                 frame.is_trailers() || self.left == Some(0)
             }
@@ -391,7 +442,7 @@ impl Work {
         }
         if let Some(open) = body {
             if let Err(error) = exchange.poll_guest(context) {
-                return Poll::Ready(Some(Err(BodyError::Trap { reason: format!("{error:?}") })));
+                return Poll::Ready(Some(Err(BodyError::from_engine(&error))));
             }
             match ready!(Pin::new(open).poll_frame(context)) {
                 Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),

@@ -1,7 +1,10 @@
 //! One exported function of a core module.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tombolo_cap_wasi::World;
-use tombolo_capability::MemoryBudget;
+use tombolo_capability::{MemoryBudget, Meter};
 use wasmtime::{ExternType, FuncType, Linker, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{I32Exit, WasiCtxView, WasiView};
@@ -83,8 +86,8 @@ pub async fn invoke(
     let mut linker = Linker::<CoreGuest>::new(module.engine());
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, |guest| &mut guest.wasi).map_err(trap)?;
     let wasi = world.open_module().map_err(trap)?;
-    let mut store =
-        Store::new(module.engine(), CoreGuest { wasi, memory: MemoryBudget::new(memory_bytes_max) });
+    let memory = MemoryBudget::new(memory_bytes_max, Arc::new(Meter::new(Duration::MAX)));
+    let mut store = Store::new(module.engine(), CoreGuest { wasi, memory });
     store.limiter(|guest| &mut guest.memory);
     missing(&linker, &mut store, &module)?;
     let instance = linker.instantiate_async(&mut store, &module).await.map_err(trap)?;

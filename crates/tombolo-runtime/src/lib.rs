@@ -5,16 +5,24 @@
 //! fresh instance each; [`command`] and [`invoke`] run programs and functions.
 
 pub mod command;
+pub mod compile;
 mod engine;
 mod exchange;
 pub mod inspect;
+mod instance;
 pub mod invoke;
 mod prepare;
 mod service;
+mod shares;
+mod totals;
 
+pub use compile::Compiler;
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
-pub use prepare::{PrepareError, Prepared, Runtime};
+pub use prepare::{Load, Origin, PrepareError, Prepared, Runtime};
 pub use service::{Service, ServiceConfig, ServiceError};
+/// What one request used.
+pub use tombolo_capability::{Meter, Usage};
+pub use totals::{Sum, Totals};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;

@@ -1,6 +1,7 @@
 //! From a file to something that can be instantiated in microseconds.
 
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,20 +12,52 @@ use tombolo_store::{ArtefactCache, Miss};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Module};
 
+use crate::compile::{Compiler, Job, Product};
 use crate::engine::{AbiEngine, EngineConfig, Engines};
 use crate::inspect::{self, InspectError, Kind};
+use crate::shares::Shares;
 
-/// The engines, and the cache of what they compiled.
+/// The engines, and the cache of what they compiled. Cheap to clone.
+#[derive(Clone)]
 pub struct Runtime {
-    engines: Engines,
-    artefacts: Option<ArtefactCache>,
+    shared: Arc<Shared>,
 }
 
-/// A component, compiled and resolved against what it imports.
+struct Shared {
+    engines: Engines,
+    artefacts: Option<ArtefactCache>,
+    compiler: Compiler,
+    shares: Shares,
+}
+
+/// A component that can run here: compiled, and resolved against what it imports, now or before.
 pub struct Prepared {
     /// What it is.
     pub kind: Kind,
-    pub(crate) pre: InstancePre<Guest>,
+    /// Its code, if it is in memory.
+    pub(crate) warm: Option<InstancePre<Guest>>,
+    pub(crate) cold: Cold,
+}
+
+/// A component whose code can be brought into memory, again and again.
+pub(crate) struct Cold {
+    runtime: Runtime,
+    abi: Abi,
+    key: Digest,
+    digest: Digest,
+    origin: Origin,
+}
+
+/// Where the bytes of a component can be read again, should the cache have lost what was compiled.
+pub type Origin = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
+
+/// When the code of a component comes into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// At once.
+    Now,
+    /// When it is first needed, if it was compiled before.
+    Later,
 }
 
 /// Why a file cannot be prepared.
@@ -45,16 +78,34 @@ pub enum PrepareError {
         /// All of them.
         names: Vec<String>,
     },
-    /// The engine refuses it.
+    /// The engine refuses it, or its compiler went over its bounds.
     #[error("it does not compile: {reason}")]
     Compile {
         /// Why.
         reason: String,
     },
+    /// A compiling process refuses it, in words of this type.
+    #[error("{message}")]
+    Said {
+        /// What it said.
+        message: String,
+    },
+    /// A compiling process cannot be started or talked to.
+    #[error("its compiler does not run")]
+    Compiler {
+        /// Why.
+        source: io::Error,
+    },
     /// The engine cannot be made.
     #[error("the engine does not start: {reason}")]
     Engine {
         /// Why.
+        reason: String,
+    },
+    /// What was compiled is no longer there, and neither are the bytes it was compiled from.
+    #[error("its compiled code is gone, and so are the bytes it was made of: {reason}")]
+    Gone {
+        /// What is there instead.
         reason: String,
     },
 }
@@ -66,17 +117,27 @@ impl Runtime {
         config: EngineConfig,
         capabilities: Vec<Arc<dyn AnyCapability>>,
         artefacts: Option<ArtefactCache>,
+        compiler: Compiler,
     ) -> Self {
-        Self { engines: Engines::new(config, capabilities), artefacts }
+        let engines = Engines::new(config, capabilities);
+        let shares = Shares::new(config.instances_max());
+        Self { shared: Arc::new(Shared { engines, artefacts, compiler, shares }) }
     }
 
-    /// Prepares the component, or the WASI 0.1 module, in `bytes`. Takes as long as compiling does:
-    /// never call it on the request path.
+    /// Makes the engine most components need. It takes a millisecond or two: who starts it on
+    /// another thread, while files are read, finds it made.
+    pub fn warm_up(&self) {
+        // Whoever needs the engine gets the error again, and can say what for.
+        let _ = self.shared.engines.get(Abi::Sync);
+    }
+
+    /// Prepares the component, or the WASI 0.1 module, in `bytes`, which `origin` reads again. Takes
+    /// as long as compiling does: never call it on the request path.
     ///
     /// # Errors
     ///
     /// Why it cannot run here; all missing imports at once.
-    pub fn prepare(&self, bytes: &[u8]) -> Result<Prepared, PrepareError> {
+    pub fn prepare(&self, bytes: &[u8], origin: Origin, load: Load) -> Result<Prepared, PrepareError> {
         let bytes = inspect::binary(bytes)?;
         let found = inspect::inspect(&bytes)?;
         if found.kind == Kind::Module {
@@ -91,21 +152,25 @@ impl Runtime {
         };
         let engine = self.engine(abi)?;
         let key = key(&engine.engine, "component", &digest);
-        let cached: Option<Component> = self.load(&engine.engine, &key);
-        let component = match cached {
-            Some(component) => component,
-            None => self.compile(&engine.engine, &key, &inspect::component(&bytes, found.kind)?)?,
-        };
-        let pre = engine
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| self.missing(engine, &component, &error))?;
+        let cold = Cold { runtime: self.clone(), abi, key, digest, origin };
+        // What is in the cache was resolved before it got there, by this version. Only what a module
+        // of WASI 0.1 is, nobody knows before it is a component.
+        let adapted = matches!(found.kind, Kind::Wasi01(_));
+        if load == Load::Later && !adapted && self.has(&cold.key) {
+            return Ok(Prepared { kind: found.kind, warm: None, cold });
+        }
+        let (component, pre) = cold.code(|| Ok(bytes.as_ref().into()))?;
         let kind = exported(&engine.engine, &component).unwrap_or(found.kind);
-        Ok(Prepared { kind, pre })
+        Ok(Prepared { kind, warm: Some(pre), cold })
+    }
+
+    fn has(&self, key: &Digest) -> bool {
+        self.shared.artefacts.as_ref().is_some_and(|artefacts| artefacts.has(key))
     }
 
     fn engine(&self, abi: Abi) -> Result<&AbiEngine, PrepareError> {
-        self.engines.get(abi).map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })
+        let engine = self.shared.engines.get(abi);
+        engine.map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })
     }
 
     /// The core module in `bytes`, compiled.
@@ -120,34 +185,44 @@ impl Runtime {
         let key = key(engine, "module", &Digest::of(&bytes));
         match self.load(engine, &key) {
             Some(module) => Ok(module),
-            None => self.compile(engine, &key, &bytes),
+            None => {
+                let artefact = self.compile(engine, Abi::Sync, Product::Module, &bytes)?;
+                let module = of_bytes(engine, &artefact)?;
+                Ok(self.keep(engine, &key, &artefact, module))
+            }
         }
     }
 
-    /// Compiles and puts what came out into the cache.
-    fn compile<C: Compiled>(&self, engine: &Engine, key: &Digest, wasm: &[u8]) -> Result<C, PrepareError> {
-        let failed = |error: wasmtime::Error| PrepareError::Compile { reason: format!("{error:#}") };
-        let artefact = C::precompile(engine, wasm).map_err(failed)?;
-        if let Some(artefacts) = &self.artefacts {
-            match artefacts.save(key, &artefact) {
-                // Mapped from the file: pages nobody runs need no memory.
-                Ok(()) => {
-                    if let Some(compiled) = self.load(engine, key) {
-                        return Ok(compiled);
-                    }
-                }
-                Err(error) => tracing::warn!(
+    fn compile(
+        &self,
+        engine: &Engine,
+        abi: Abi,
+        product: Product,
+        wasm: &[u8],
+    ) -> Result<Vec<u8>, PrepareError> {
+        let job = Job { abi, interruption: self.shared.engines.interruption(), product };
+        self.shared.compiler.compile(engine, job, wasm)
+    }
+
+    /// Puts what was compiled into the cache. Returns it as mapped from there, where pages that
+    /// nobody runs need no memory; or as it is, if it cannot be kept.
+    fn keep<C: Compiled>(&self, engine: &Engine, key: &Digest, artefact: &[u8], compiled: C) -> C {
+        let Some(artefacts) = &self.shared.artefacts else { return compiled };
+        match artefacts.save(key, artefact) {
+            Ok(()) => self.load(engine, key).unwrap_or(compiled),
+            Err(error) => {
+                tracing::warn!(
                     "what was compiled is not cached, so the next start compiles again: {}",
                     chain(&error)
-                ),
+                );
+                compiled
             }
         }
-        C::of_bytes(engine, &artefact).map_err(failed)
     }
 
     /// The artefact of `key`, if there is one that can be trusted and that this engine takes.
     fn load<C: Compiled>(&self, engine: &Engine, key: &Digest) -> Option<C> {
-        let path = match self.artefacts.as_ref()?.load(key) {
+        let path = match self.shared.artefacts.as_ref()?.load(key) {
             Ok(path) => path,
             Err(Miss::Absent) => return None,
             Err(miss) => {
@@ -168,12 +243,82 @@ impl Runtime {
     fn missing(&self, engine: &AbiEngine, component: &Component, error: &wasmtime::Error) -> PrepareError {
         let imports = component.component_type();
         let names = imports.imports(&engine.engine).map(|(name, _)| name.to_owned());
-        let missing: Vec<String> = names.filter(|name| !self.engines.provides(engine.abi, name)).collect();
+        let provides = |name: &String| self.shared.engines.provides(engine.abi, name);
+        let missing: Vec<String> = names.filter(|name| !provides(name)).collect();
         match missing.is_empty() {
             true => PrepareError::MissingImports { names: vec![format!("{error:#}")] },
             false => PrepareError::MissingImports { names: missing },
         }
     }
+}
+
+impl Prepared {
+    /// Its code, brought into memory if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it can no longer be had.
+    pub(crate) fn pre(&self) -> Result<InstancePre<Guest>, PrepareError> {
+        self.warm.clone().map_or_else(|| self.cold.load(), Ok)
+    }
+}
+
+impl Cold {
+    /// The places of the pool its instances are made in.
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.runtime.shared.shares
+    }
+
+    /// Whether what was compiled is kept where it can be mapped again in a moment.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.runtime.has(&self.key)
+    }
+
+    /// Brings the code into memory: maps it, or compiles it again if the cache has lost it. Blocks
+    /// for as long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// If it can no longer be had.
+    pub(crate) fn load(&self) -> Result<InstancePre<Guest>, PrepareError> {
+        let again = || {
+            let gone = |reason: String| PrepareError::Gone { reason };
+            let bytes = (self.origin)().map_err(|error| gone(error.to_string()))?;
+            let binary = inspect::binary(&bytes)?;
+            match Digest::of(&binary) == self.digest {
+                true => Ok(binary.into_owned().into()),
+                false => Err(gone("the file was changed since".to_owned())),
+            }
+        };
+        self.code(again).map(|(_, pre)| pre)
+    }
+
+    fn code(
+        &self,
+        wasm: impl FnOnce() -> Result<Box<[u8]>, PrepareError>,
+    ) -> Result<(Component, InstancePre<Guest>), PrepareError> {
+        let runtime = &self.runtime;
+        let engine = runtime.engine(self.abi)?;
+        let resolve = |component: &Component| {
+            let pre = engine.linker.instantiate_pre(component);
+            pre.map_err(|error| runtime.missing(engine, component, &error))
+        };
+        if let Some(component) = runtime.load::<Component>(&engine.engine, &self.key) {
+            let pre = resolve(&component)?;
+            return Ok((component, pre));
+        }
+        let artefact = runtime.compile(&engine.engine, self.abi, Product::Component, &wasm()?)?;
+        let component: Component = of_bytes(&engine.engine, &artefact)?;
+        // Kept only if it resolves: what is found in the cache later is known to.
+        resolve(&component)?;
+        let component = runtime.keep(&engine.engine, &self.key, &artefact, component);
+        let pre = resolve(&component)?;
+        Ok((component, pre))
+    }
+}
+
+fn of_bytes<C: Compiled>(engine: &Engine, artefact: &[u8]) -> Result<C, PrepareError> {
+    C::of_bytes(engine, artefact).map_err(|error| PrepareError::Compile { reason: format!("{error:#}") })
 }
 
 /// What a compiled component is: a module of WASI 0.1 shows it only now.
@@ -220,23 +365,19 @@ impl Hasher for Bytes {
 
 /// Code of the engine, of either kind.
 trait Compiled: Sized {
-    fn precompile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>>;
-    /// `artefact` is what [`Compiled::precompile`] of this engine just returned.
+    /// `artefact` is what this program's compiler just made for this engine.
     fn of_bytes(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Self>;
     /// `path` is what the artefact cache just gave for this engine's key.
     fn of_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self>;
 }
 
 macro_rules! compiled {
-    ($kind:ty, $precompile:ident) => {
+    ($kind:ty) => {
         #[expect(unsafe_code, reason = "an artefact is native code; where it came from is proven here")]
         impl Compiled for $kind {
-            fn precompile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
-                engine.$precompile(wasm)
-            }
-
             fn of_bytes(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Self> {
-                // SAFETY: the bytes were made by this engine in this process and never left it.
+                // SAFETY: the bytes were made by this program's compiler, in this process or in one that
+                // this process started, and came over a pipe between the two.
                 unsafe { <$kind>::deserialize(engine, artefact) }
             }
 
@@ -249,8 +390,8 @@ macro_rules! compiled {
         }
     };
 }
-compiled!(Component, precompile_component);
-compiled!(Module, precompile_module);
+compiled!(Component);
+compiled!(Module);
 
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

@@ -1,26 +1,31 @@
 //! A component that answers HTTP, with a fresh instance for every request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tombolo_cap_wasi::{Outbound, World};
-use tombolo_capability::{Grants, Guest, GuestParts, MemoryBudget};
-use tombolo_model::Limits;
+use tombolo_capability::{CpuExceeded, Grants, Guest, GuestParts, Meter};
 use tombolo_model::outbound::AllowedHosts;
+use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p3::bindings::{Service as Handled, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
 use crate::inspect::{Handler, Kind};
-use crate::prepare::Prepared;
+use crate::instance::{Idle, Pre, Reserve, Reserved, bounded};
+use crate::prepare::{Cold, PrepareError, Prepared};
+use crate::shares::Share;
+use crate::totals::Totals;
 
 /// Everything about a component that its requests share.
 pub struct ServiceConfig {
@@ -32,18 +37,25 @@ pub struct ServiceConfig {
     pub grants: Arc<Grants>,
     /// What it may use.
     pub limits: Limits,
+    /// How far apart its requests are kept.
+    pub isolation: Isolation,
 }
 
 /// A component that answers HTTP requests.
 pub struct Service {
-    handler: Pre,
+    handler: Handler,
+    /// Its code, while it is in memory.
+    pre: ArcSwapOption<Pre>,
+    cold: Cold,
+    /// One request at a time brings the code in.
+    loading: Mutex<()>,
+    reserve: Reserve,
     config: ServiceConfig,
-    slots: Arc<Semaphore>,
-}
-
-enum Pre {
-    Wasi02(ProxyPre<Guest>),
-    Wasi03(ServicePre<Guest>),
+    slots: Semaphore,
+    share: Share,
+    /// Sweeps since its last request.
+    unused: AtomicU32,
+    totals: Totals,
 }
 
 /// Why a request got no answer.
@@ -58,6 +70,18 @@ pub enum ServiceError {
         /// How long it may take.
         limit: Duration,
     },
+    /// It used more time on a core than it may.
+    #[error(transparent)]
+    Cpu(#[from] CpuExceeded),
+    /// Its answer is longer than it may be.
+    #[error("its answer has more than {bytes_max} bytes")]
+    TooLarge {
+        /// How long it may be.
+        bytes_max: u64,
+    },
+    /// Its code cannot be brought into memory.
+    #[error("it cannot be loaded")]
+    Load(#[from] PrepareError),
     /// It stopped with a trap, or could not be started.
     #[error("the guest trapped: {reason}")]
     Trap {
@@ -78,6 +102,9 @@ impl ServiceError {
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::Busy;
         }
+        if let Some(exceeded) = error.downcast_ref::<CpuExceeded>() {
+            return Self::Cpu(*exceeded);
+        }
         Self::Trap { reason: format!("{error:?}") }
     }
 }
@@ -95,16 +122,21 @@ impl Service {
     /// # Errors
     ///
     /// If the component does not answer HTTP.
-    pub fn new(prepared: &Prepared, config: ServiceConfig) -> Result<Self, NotHttp> {
-        let pre = prepared.pre.clone();
-        let handler = match prepared.kind {
-            Kind::Http(Handler::Wasi02) => ProxyPre::new(pre).map(Pre::Wasi02),
-            Kind::Http(Handler::Wasi03) => ServicePre::new(pre).map(Pre::Wasi03),
-            _ => return Err(NotHttp),
-        };
-        let handler = handler.map_err(|_| NotHttp)?;
-        let slots = Arc::new(Semaphore::new(config.limits.concurrency_max as usize));
-        Ok(Self { handler, config, slots })
+    pub fn new(prepared: Prepared, config: ServiceConfig) -> Result<Self, NotHttp> {
+        let Prepared { kind: Kind::Http(handler), warm, cold } = prepared else { return Err(NotHttp) };
+        let pre = warm.map(|pre| Pre::new(handler, pre)).transpose().map_err(|_| NotHttp)?;
+        Ok(Self {
+            handler,
+            pre: ArcSwapOption::from(pre.map(Arc::new)),
+            cold,
+            loading: Mutex::new(()),
+            reserve: Reserve::new(config.isolation),
+            slots: Semaphore::new(config.limits.concurrency_max as usize),
+            config,
+            share: Share::default(),
+            unused: AtomicU32::new(0),
+            totals: Totals::default(),
+        })
     }
 
     /// What it may use.
@@ -112,95 +144,163 @@ impl Service {
         &self.config.limits
     }
 
-    /// Answers `request` with a new instance, which ends with the body of the answer. Dropping this
-    /// future, or that body, ends the instance at once.
+    /// What all its requests used.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Whether its code is in memory.
+    pub fn is_loaded(&self) -> bool {
+        self.pre.load().is_some()
+    }
+
+    /// Answers `request` with an instance, which ends with the body of the answer. Dropping this
+    /// future, or that body, ends the instance at once. What is used is charged to `meter`.
     ///
     /// `request` has its authority in its URI or in a `host` header.
     ///
     /// # Errors
     ///
     /// Why there is no answer.
-    pub async fn call<B>(&self, request: Request<B>) -> Result<Response<ResponseBody>, ServiceError>
+    pub async fn call<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        meter: &Arc<Meter>,
+    ) -> Result<Response<ResponseBody>, ServiceError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| ServiceError::Busy)?;
-        let terms = Terms {
-            slot,
-            limit: self.config.limits.request_time_max,
-            is_head: request.method() == http::Method::HEAD,
+        let slot = Slot::take(self, meter).ok_or(ServiceError::Busy)?;
+        let pre = match self.pre.load_full() {
+            Some(pre) => pre,
+            None => self.wake().await?,
         };
+        if self.unused.load(Relaxed) != 0 {
+            self.unused.store(0, Relaxed);
+        }
+        let is_head = request.method() == http::Method::HEAD;
         let (head, heard) = oneshot::channel();
         let (ended, end) = oneshot::channel();
-        let guest = match &self.handler {
-            Pre::Wasi02(pre) => self.wasi02(pre, request, head),
-            Pre::Wasi03(pre) => self.wasi03(pre, request, head, end),
+        let guest = match &*pre {
+            Pre::Wasi02(_) => self.wasi02(pre, request, head, meter),
+            Pre::Wasi03(_) => self.wasi03(pre, request, head, end, meter),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
-        Exchange::new(guest, heard, ended, terms).answer().await
+        Exchange::new(guest, heard, ended, Terms { slot, is_head }).answer().await
     }
 
-    /// Waits until no guest of it is there, those that go on after their answer included.
+    /// Brings the code into memory. A request that comes meanwhile waits for the same.
+    async fn wake(self: &Arc<Self>) -> Result<Arc<Pre>, ServiceError> {
+        let _one = self.loading.lock().await;
+        if let Some(pre) = self.pre.load_full() {
+            return Ok(pre);
+        }
+        let service = Arc::clone(self);
+        // It reads a file, and compiles if the file is gone: not on a thread that serves others.
+        let loaded = tokio::task::spawn_blocking(move || service.cold.load()).await;
+        let loaded = loaded.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let pre = Pre::new(self.handler, loaded).map_err(|error| ServiceError::from_engine(&error))?;
+        let pre = Arc::new(pre);
+        self.pre.store(Some(Arc::clone(&pre)));
+        Ok(pre)
+    }
+
+    /// Lets go what nobody needs, as of now: instances kept for too long, and the code of a component
+    /// that had no request for `sweeps_max` sweeps, as long as it can be mapped again.
+    pub fn sweep(&self, now: Instant, sweeps_max: u32) {
+        self.reserve.sweep(now);
+        let unused = self.unused.load(Relaxed).saturating_add(1);
+        self.unused.store(unused, Relaxed);
+        if unused > sweeps_max && self.is_loaded() && self.cold.is_kept() {
+            self.pre.store(None);
+        }
+    }
+
+    /// Waits until no guest of it is at work, those that go on after their answer included.
     pub async fn idle(&self) {
         // All slots in hand means that no guest has one; the semaphore is never closed.
         let _ = self.slots.acquire_many(self.config.limits.concurrency_max).await;
     }
 
-    fn store(&self, pre: &InstancePre<Guest>) -> wasmtime::Result<Store<Guest>> {
-        let ServiceConfig { world, outbound, grants, limits } = &self.config;
+    fn store(&self, pre: &InstancePre<Guest>, meter: &Arc<Meter>) -> wasmtime::Result<Store<Guest>> {
+        let ServiceConfig { world, outbound, grants, limits, .. } = &self.config;
         let guest = Guest::new(GuestParts {
             wasi: world.open()?,
             outbound: Box::new(Outbound::new(Arc::clone(outbound))),
-            memory: MemoryBudget::new(limits.memory_bytes_max),
+            memory_bytes_max: limits.memory_bytes_max,
+            handles_max: limits.handles_max,
+            meter: Arc::clone(meter),
             grants: Arc::clone(grants),
         });
-        Ok(sliced(Store::new(pre.engine(), guest)))
+        Ok(bounded(Store::new(pre.engine(), guest), limits))
+    }
+
+    /// A store for a request: that of an instance that waits for one, or a new one without exports.
+    fn begin<E: Reserved>(&self, pre: &InstancePre<Guest>, meter: &Arc<Meter>) -> wasmtime::Result<Begun<E>> {
+        let Some(Idle { mut store, exports, requests }) = self.reserve.take::<E>() else {
+            return Ok(Begun { store: self.store(pre, meter)?, exports: None, requests: 0 });
+        };
+        store.data_mut().charge(Arc::clone(meter));
+        store.set_epoch_deadline(1);
+        Ok(Begun { store, exports: Some(exports), requests })
     }
 
     fn wasi02<B>(
-        &self,
-        pre: &ProxyPre<Guest>,
+        self: &Arc<Self>,
+        pre: Arc<Pre>,
         request: Request<B>,
         head: Head,
+        meter: &Arc<Meter>,
     ) -> wasmtime::Result<GuestFuture>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let mut store = self.store(pre.instance_pre())?;
+        let begun = self.begin::<Proxy>(wasi02(&pre).instance_pre(), meter)?;
+        let Begun { mut store, exports, requests } = begun;
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
         let answer = move |answer: Result<_, _>| {
             // Who no longer waits for the answer has dropped this guest, or is about to.
             let _ = head.send(answer.map_err(|code| format!("{code:?}")));
         };
         let out = store.data_mut().http().new_response_outparam_from_callback(answer)?;
-        let pre = pre.clone();
+        let service = Arc::clone(self);
         Ok(Box::pin(async move {
-            let proxy = pre.instantiate_async(&mut store).await?;
-            proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
+            let exports = match exports {
+                Some(exports) => exports,
+                None => wasi02(&pre).instantiate_async(&mut store).await?,
+            };
+            exports.wasi_http_incoming_handler().call_handle(&mut store, request, out).await?;
+            service.reserve.put(Idle { store, exports, requests });
+            Ok(())
         }))
     }
 
     fn wasi03<B>(
-        &self,
-        pre: &ServicePre<Guest>,
+        self: &Arc<Self>,
+        pre: Arc<Pre>,
         request: Request<B>,
         head: Head,
         end: oneshot::Receiver<()>,
+        meter: &Arc<Meter>,
     ) -> wasmtime::Result<GuestFuture>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
         use wasmtime_wasi_http::p3::Request;
-        let mut store = self.store(pre.instance_pre())?;
+        let begun = self.begin::<Handled>(wasi03(&pre).instance_pre(), meter)?;
+        let Begun { mut store, exports, requests } = begun;
         let (request, sent) = Request::from_http(store.data_mut().http().hooks, request);
-        let pre = pre.clone();
+        let service = Arc::clone(self);
         Ok(Box::pin(async move {
-            let service = pre.instantiate_async(&mut store).await?;
-            let run = async move |accessor: &wasmtime::component::Accessor<Guest>| {
-                let answer = match service.handle(accessor, request).await? {
+            let exports = match exports {
+                Some(exports) => exports,
+                None => wasi03(&pre).instantiate_async(&mut store).await?,
+            };
+            let run = async |accessor: &wasmtime::component::Accessor<Guest>| {
+                let answer = match exports.handle(accessor, request).await? {
                     Ok(response) => Ok(accessor.with(|access| response.into_http(access, sent))?),
                     Err(code) => Err(format!("{code:?}")),
                 };
@@ -210,15 +310,66 @@ impl Service {
                 std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
                 wasmtime::error::Ok(())
             };
-            store.run_concurrent(run).await?
+            store.run_concurrent(run).await??;
+            service.reserve.put(Idle { store, exports, requests });
+            Ok(())
         }))
     }
 }
 
-/// A store whose guest yields at every tick, so that a loop holds a thread for one slice at most.
-fn sliced(mut store: Store<Guest>) -> Store<Guest> {
-    store.limiter(|guest| guest.memory());
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
-    store
+/// An instance a request begins with; without exports, it is still to be made.
+struct Begun<E> {
+    store: Store<Guest>,
+    exports: Option<E>,
+    requests: u32,
+}
+
+fn wasi02(pre: &Pre) -> &ProxyPre<Guest> {
+    match pre {
+        Pre::Wasi02(pre) => pre,
+        Pre::Wasi03(_) => unreachable!("called for components of WASI 0.2"),
+    }
+}
+
+fn wasi03(pre: &Pre) -> &ServicePre<Guest> {
+    match pre {
+        Pre::Wasi03(pre) => pre,
+        Pre::Wasi02(_) => unreachable!("called for components of WASI 0.3"),
+    }
+}
+
+/// One of the requests a component works on at once, while its guest is there.
+pub(crate) struct Slot {
+    service: Arc<Service>,
+    meter: Arc<Meter>,
+}
+
+impl Slot {
+    /// A slot, if the component may work on one more request.
+    fn take(service: &Arc<Service>, meter: &Arc<Meter>) -> Option<Self> {
+        let permit = service.slots.try_acquire().ok()?;
+        if !service.cold.shares().take(&service.share) {
+            return None;
+        }
+        // Given back by hand, when the slot is dropped: a permit that owns its semaphore would be one
+        // more count to keep.
+        permit.forget();
+        Some(Self { service: Arc::clone(service), meter: Arc::clone(meter) })
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.service.config.limits
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.service.totals.add(&self.meter.usage());
+        self.service.cold.shares().give_back(&self.service.share);
+        self.service.slots.add_permits(1);
+    }
 }

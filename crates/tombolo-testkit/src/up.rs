@@ -110,6 +110,11 @@ impl Up {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// Whether a file whose name has `part` in it is mapped into its memory.
+    pub fn maps(&self, part: &str) -> bool {
+        std::fs::read_to_string(format!("/proc/{}/maps", self.child.id())).unwrap().contains(part)
+    }
+
     /// Sends a signal, by name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -8,13 +8,20 @@ use std::fmt;
 pub(crate) struct Failure {
     message: String,
     hint: Option<String>,
+    /// Read by a program: said without `error:`.
+    is_bare: bool,
     /// 1; wrong usage, which is found while arguments are read, ends with 2.
     pub(crate) code: u8,
 }
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: 1 }
+        Self { message: message.into(), hint: None, is_bare: false, code: 1 }
+    }
+
+    /// A failure told to another program.
+    pub(crate) fn bare(message: String) -> Self {
+        Self { is_bare: true, ..Self::new(message) }
     }
 
     /// The failure of an error, with its causes.
@@ -36,7 +43,8 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}", self.message)?;
+        let error = if self.is_bare { "" } else { "error: " };
+        writeln!(f, "{error}{}", self.message)?;
         self.hint.iter().try_for_each(|hint| writeln!(f, "\nhint: {hint}"))
     }
 }

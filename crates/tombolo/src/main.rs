@@ -4,6 +4,7 @@
 //! it comes as a value.
 
 mod cache;
+mod compile;
 mod failure;
 mod inspect;
 mod pairs;
@@ -31,6 +32,8 @@ enum Command {
     Up(up::Up),
     Run(run::Run),
     Inspect(inspect::Inspect),
+    #[command(name = compile::SUBCOMMAND, hide = true)]
+    Compile(compile::Compile),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), environment()),
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
         Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
+        Command::Compile(compile) => compile.run(),
     };
     match result {
         Ok(code) => code,

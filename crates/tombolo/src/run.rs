@@ -12,7 +12,7 @@ use tombolo_cap_wasi::{Directory, Input, Network, Output, World};
 use tombolo_node::{Allocation, EngineConfig, Interruption};
 use tombolo_runtime::inspect::{self, Kind};
 use tombolo_runtime::invoke::Invoked;
-use tombolo_runtime::{PrepareError, Runtime, command, invoke};
+use tombolo_runtime::{Compiler, Load, PrepareError, Runtime, command, invoke};
 use tombolo_store::ArtefactCache;
 
 use crate::failure::Failure;
@@ -65,7 +65,7 @@ impl Run {
         let engine = EngineConfig { allocation: Allocation::OnDemand, interruption: Interruption::Never };
         // Without a cache a program runs as well, only later.
         let artefacts = cache.as_ref().and_then(|folder| ArtefactCache::open(folder).ok());
-        let runtime = Runtime::new(engine, Vec::new(), artefacts);
+        let runtime = Runtime::new(engine, Vec::new(), artefacts, Compiler::Inside);
         let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         let code = match (&self.invoke, is_wasi01_command(&bytes)) {
@@ -75,7 +75,10 @@ impl Run {
             // As it is, not as a component: WASI 0.2 has no exit code but 0 and 1.
             (None, true) => tokio.block_on(self.call(&runtime, &bytes, "_start", &[], &world))?,
             (None, false) => {
-                let prepared = runtime.prepare(&bytes).map_err(|error| self.refusal(&error))?;
+                let file = self.file.clone();
+                let origin = Box::new(move || std::fs::read(&file));
+                let prepared =
+                    runtime.prepare(&bytes, origin, Load::Now).map_err(|error| self.refusal(&error))?;
                 if matches!(prepared.kind, Kind::Http(_)) {
                     let message =
                         format!("`{}` answers HTTP and does not run by itself", self.file.display());

@@ -1,6 +1,7 @@
 //! Answers of every kind: whole, streamed, late, never, broken.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_lite::stream::unfold;
 use wstd::http::body::Bytes;
@@ -21,6 +22,7 @@ async fn main(request: Request<Body>) -> Answer {
         "/echo" => Ok(Response::new(request.into_body())),
         "/headers" => headers(&request),
         "/environment" => text(&format!("{:?}", std::env::vars().collect::<Vec<_>>())),
+        "/count" => count(),
         "/print" => {
             println!("to stdout");
             eprintln!("to stderr");
@@ -51,6 +53,12 @@ async fn main(request: Request<Body>) -> Answer {
 
 fn text(text: &str) -> Answer {
     Ok(Response::new(text.to_owned().into()))
+}
+
+/// How many requests this instance has had.
+fn count() -> Answer {
+    static REQUESTS: AtomicU32 = AtomicU32::new(0);
+    text(&(REQUESTS.fetch_add(1, Ordering::Relaxed) + 1).to_string())
 }
 
 /// The request's headers, a line each.

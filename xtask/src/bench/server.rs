@@ -19,29 +19,69 @@ pub(crate) enum Kind {
     Hyper,
     Wasmtime,
     Tombolo,
+    /// Instances that take up to 1,000 requests, with the settings that suit wasmtime best.
+    WasmtimeReuse,
+    TomboloPool,
+    /// WASI 0.3, with the peer's default: up to 128 requests for one instance.
+    Wasmtime03,
+    Tombolo03,
+    Tombolo03Pool,
 }
 
 impl Kind {
     /// In the order of the report: what others are compared with comes first.
-    pub(crate) const ALL: [Self; 3] = [Self::Hyper, Self::Wasmtime, Self::Tombolo];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Hyper,
+        Self::Wasmtime,
+        Self::Tombolo,
+        Self::WasmtimeReuse,
+        Self::TomboloPool,
+        Self::Wasmtime03,
+        Self::Tombolo03,
+        Self::Tombolo03Pool,
+    ];
+    /// Those whose start is compared.
+    pub(crate) const STARTED: [Self; 3] = [Self::Hyper, Self::Wasmtime, Self::Tombolo];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Hyper => "native hyper",
             Self::Wasmtime => "wasmtime serve",
             Self::Tombolo => "tombolo up",
+            Self::WasmtimeReuse => "wasmtime serve, reuse",
+            Self::TomboloPool => "tombolo up, pool",
+            Self::Wasmtime03 => "wasmtime serve, 0.3, its reuse",
+            Self::Tombolo03 => "tombolo up, 0.3",
+            Self::Tombolo03Pool => "tombolo up, 0.3, pool",
         }
     }
 }
+
+/// What gives the peer's reuse its best figures.
+const REUSE: [&str; 5] = [
+    "-Opooling-allocator,pooling-memory-keep-resident=262144,pooling-table-keep-resident=65536,pooling-async-stack-keep-resident=65536",
+    "--max-instance-reuse-count",
+    "1000",
+    "--idle-instance-timeout",
+    "10s",
+];
 
 /// Programs and files, all there.
 pub(crate) struct Setup {
     tombolo: PathBuf,
     wasmtime: PathBuf,
+    work: PathBuf,
+    hello: Hello,
+    hello03: Hello,
+}
+
+/// The component that is served.
+struct Hello {
     component: PathBuf,
-    /// The component, compiled by wasmtime beforehand.
+    /// Compiled by wasmtime beforehand.
     compiled: PathBuf,
-    cache: PathBuf,
+    /// As an app whose instances take more than one request.
+    pool: PathBuf,
 }
 
 /// One running server; dropping it ends it.
@@ -62,13 +102,11 @@ impl Setup {
         let work = root.join("target/bench");
         fs::create_dir_all(&work).map_err(|error| format!("cannot make `{}`: {error}", work.display()))?;
         let wasmtime = wasmtime(&work)?;
-        let component = root.join("target/guests/wasm/hello-rust.wasm");
-        let compiled = work.join("hello-rust.cwasm");
-        let compile =
-            Command::new(&wasmtime).arg("compile").arg(&component).arg("-o").arg(&compiled).status();
-        succeeded("wasmtime compile", compile)?;
         let tombolo = root.join("target/release/tombolo");
-        Ok(Self { tombolo, wasmtime, component, compiled, cache: work.join("cache") })
+        let hello02 = hello(root, &work, &wasmtime, "hello-rust", &[])?;
+        let async_flags = ["-Wcomponent-model-async=y"];
+        let hello03 = hello(root, &work, &wasmtime, "hello-wasi3", &async_flags)?;
+        Ok(Self { tombolo, wasmtime, work, hello: hello02, hello03 })
     }
 
     /// Starts a server on the first core and waits for its first answer.
@@ -78,23 +116,29 @@ impl Setup {
         command.args(["-c", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
         // As an operator would have it; with it set, peers spend time on backtraces.
         command.env_remove("RUST_BACKTRACE");
+        let address_text = address.to_string();
+        let wasmtime = |command: &mut Command, hello: &Hello, flags: &[&str]| {
+            command.arg(&self.wasmtime).args(["serve", "-Scli"]).args(flags);
+            command.args(["--addr", &address_text, "--allow-precompiled"]).arg(&hello.compiled);
+        };
+        let tombolo = |command: &mut Command, app: &Path| {
+            command.arg(&self.tombolo).arg("up").arg(app).args(["--listen", &address_text]);
+            command.env("TOMBOLO_CACHE_DIR", self.work.join("cache"));
+        };
         match kind {
             Kind::Hyper => {
                 let this = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
-                command.arg(this).arg("hyper").arg(address.to_string());
+                command.arg(this).arg("hyper").arg(&address_text);
             }
-            Kind::Wasmtime => {
-                command.arg(&self.wasmtime).args(["serve", "-Scli", "--addr", &address.to_string()]);
-                command.args(["--allow-precompiled".as_ref(), self.compiled.as_os_str()]);
+            Kind::Wasmtime => wasmtime(&mut command, &self.hello, &[]),
+            Kind::WasmtimeReuse => wasmtime(&mut command, &self.hello, &REUSE),
+            Kind::Wasmtime03 => {
+                wasmtime(&mut command, &self.hello03, &["-Sp3=y", "-Wcomponent-model-async=y"]);
             }
-            Kind::Tombolo => {
-                command
-                    .arg(&self.tombolo)
-                    .arg("up")
-                    .arg(&self.component)
-                    .args(["--listen", &address.to_string()]);
-                command.env("TOMBOLO_CACHE_DIR", &self.cache);
-            }
+            Kind::Tombolo => tombolo(&mut command, &self.hello.component),
+            Kind::TomboloPool => tombolo(&mut command, &self.hello.pool),
+            Kind::Tombolo03 => tombolo(&mut command, &self.hello03.component),
+            Kind::Tombolo03Pool => tombolo(&mut command, &self.hello03.pool),
         }
         let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", kind.name()))?;
         let server = Server { kind, address, child };
@@ -155,6 +199,26 @@ fn get(address: SocketAddr) -> std::io::Result<String> {
 fn free_address() -> Result<SocketAddr, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map_err(|error| format!("cannot find a free port: {error}"))
+}
+
+/// A guest, compiled for the peer and written as an app with a pool.
+fn hello(root: &Path, work: &Path, wasmtime: &Path, name: &str, flags: &[&str]) -> Result<Hello, String> {
+    let component = root.join(format!("target/guests/wasm/{name}.wasm"));
+    let compiled = work.join(format!("{name}.cwasm"));
+    let compile =
+        Command::new(wasmtime).arg("compile").args(flags).arg(&component).arg("-o").arg(&compiled).status();
+    succeeded("wasmtime compile", compile)?;
+    let folder = work.join(format!("{name}-pool"));
+    let pool = folder.join("spin.toml");
+    let text = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"{name}\"\n[[trigger.http]]\nroute = \"/...\"\n\
+         component = \"hello\"\n[component.hello]\nsource = \"{}\"\n[component.hello.tool.tombolo]\n\
+         isolation = \"pool\"\n",
+        component.display()
+    );
+    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&pool, text));
+    written.map_err(|error| format!("cannot write `{}`: {error}", pool.display()))?;
+    Ok(Hello { component, compiled, pool })
 }
 
 /// The `wasmtime` command, installed under `work` if it is not there.

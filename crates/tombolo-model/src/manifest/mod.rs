@@ -8,6 +8,7 @@
 
 mod fields;
 mod read;
+mod settings;
 mod template;
 
 use std::collections::BTreeMap;

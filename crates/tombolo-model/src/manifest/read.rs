@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::ManifestError;
 use super::fields::{Document, Fields, Placed, nearest};
+use super::settings::{Settings, settings};
 use super::template;
 use crate::app::{App, Build, Component, FileMount, HttpTrigger, Source};
-use crate::limits::Limits;
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
@@ -31,8 +30,8 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
     application.ignore(&["description", "authors", "targets"]);
     let base = base(&application)?;
     let defaults = match application.table("tool")? {
-        Some(tool) => limits(&tool, &Limits::DEFAULT)?,
-        None => Limits::DEFAULT,
+        Some(tool) => settings(&tool, &Settings::DEFAULT)?,
+        None => Settings::DEFAULT,
     };
     application.done()?;
 
@@ -111,12 +110,12 @@ fn component(
     fields: &Fields<'_>,
     id: ComponentId,
     variables: &Values,
-    defaults: &Limits,
+    defaults: &Settings,
 ) -> Result<Component, ManifestError> {
     let source = source(fields)?;
     fields.ignore(&["description", "targets", "profile"]);
-    let limits = match fields.table("tool")? {
-        Some(tool) => limits(&tool, defaults)?,
+    let Settings { limits, isolation } = match fields.table("tool")? {
+        Some(tool) => settings(&tool, defaults)?,
         None => defaults.clone(),
     };
     let component = Component {
@@ -131,6 +130,7 @@ fn component(
         allowed_outbound_hosts: outbound(fields, variables)?,
         build: build(fields)?,
         limits,
+        isolation,
         ..Component::bare(id, source)
     };
     fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
@@ -241,41 +241,13 @@ fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
     Ok(Some(build))
 }
 
-/// `[….tool.tombolo]`; what other tools keep beside it is theirs.
-fn limits(tool: &Fields<'_>, defaults: &Limits) -> Result<Limits, ManifestError> {
-    let Some(table) = tool.table("tombolo")? else { return Ok(defaults.clone()) };
-    let mut limits = defaults.clone();
-    let too_large = |number: &Placed<u64>, most: u64| {
-        table.error(number.span.clone(), format!("{} is out of range, expected at most {most}", number.value))
-    };
-    if let Some(number) = table.integer("memory_mib_max")? {
-        // One wasm32 memory is at most 4 GiB; a pool slot is no larger.
-        if number.value > 4096 {
-            return Err(too_large(&number, 4096));
-        }
-        limits.memory_bytes_max = number.value << 20;
-    }
-    if let Some(number) = table.integer("request_ms_max")? {
-        limits.request_time_max = Duration::from_millis(number.value);
-    }
-    if let Some(number) = table.integer("concurrency_max")? {
-        limits.concurrency_max =
-            u32::try_from(number.value).map_err(|_| too_large(&number, u32::MAX.into()))?;
-    }
-    if let Some(number) = table.integer("request_body_bytes_max")? {
-        limits.request_body_bytes_max = number.value;
-    }
-    table.done()?;
-    Ok(limits)
-}
-
 /// Every `[[trigger.http]]`.
 fn triggers(
     root: &Fields<'_>,
     base: &Pattern,
     components: &mut BTreeMap<ComponentId, Component>,
     variables: &Values,
-    defaults: &Limits,
+    defaults: &Settings,
 ) -> Result<Vec<HttpTrigger>, ManifestError> {
     let Some(kinds) = root.table("trigger")? else { return Ok(Vec::new()) };
     let mut triggers = Vec::new();
@@ -300,7 +272,7 @@ fn trigger_component(
     number: usize,
     components: &mut BTreeMap<ComponentId, Component>,
     variables: &Values,
-    defaults: &Limits,
+    defaults: &Settings,
 ) -> Result<ComponentId, ManifestError> {
     let expected = "the id of a component";
     let value = fields.get("component").ok_or_else(|| fields.missing("component", expected))?;

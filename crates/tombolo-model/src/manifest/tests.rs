@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::parse;
 use crate::app::{App, Source};
+use crate::limits::{Isolation, Limits};
 
 const MINIMAL: &str = r#"
 spin_manifest_version = 2
@@ -84,6 +85,14 @@ watch = ["src/**/*.rs"]
 memory_mib_max = 64
 concurrency_max = 7
 request_body_bytes_max = 1000
+response_body_bytes_max = 2000
+cpu_ms_max = 100
+handles_max = 10
+log_bytes_per_s_max = 11
+outbound_connections_max = 12
+outbound_bytes_max = 13
+isolation = "pool"
+pool_requests_max = 14
 "#;
     let given = BTreeMap::from([("token".to_owned(), "t0k".to_owned())]);
     let app = parse("spin.toml", text, &given).unwrap();
@@ -92,11 +101,36 @@ request_body_bytes_max = 1000
     let cart = app.components.values().next().unwrap();
     assert_eq!(cart.variables["upstream"], "https://api.example.com/t0k");
     assert!(cart.allowed_outbound_hosts.allows("https", "api.example.com", 443));
-    assert_eq!(cart.limits.request_time_max, Duration::from_millis(500));
-    assert_eq!(cart.limits.memory_bytes_max, 64 << 20);
-    assert_eq!(cart.limits.concurrency_max, 7);
+    let expected = Limits {
+        memory_bytes_max: 64 << 20,
+        request_time_max: Duration::from_millis(500),
+        cpu_time_max: Duration::from_millis(100),
+        concurrency_max: 7,
+        request_body_bytes_max: 1000,
+        response_body_bytes_max: 2000,
+        handles_max: 10,
+        log_bytes_per_s_max: 11,
+        outbound_connections_max: 12,
+        outbound_bytes_max: 13,
+    };
+    assert_eq!(cart.limits, expected);
+    let idle_time_max = Duration::from_secs(10);
+    assert_eq!(cart.isolation, Isolation::Pool { requests_max: 14, idle_time_max });
     assert_eq!(cart.build.as_ref().unwrap().commands.len(), 2);
     assert_eq!(cart.files[0].destination, "/assets");
+}
+
+#[test]
+fn isolation_is_one_of_two_and_a_pool_says_so() {
+    let with = |lines: &str| read(&format!("{MINIMAL}[component.api.tool.tombolo]\n{lines}\n"));
+    assert_eq!(
+        with("isolation = \"shared\"").unwrap_err(),
+        "spin.toml:11:13: `isolation` is `shared`, expected `fresh` or `pool`"
+    );
+    assert_eq!(
+        with("pool_requests_max = 5").unwrap_err(),
+        "spin.toml:11:21: it says how a pool works, expected `isolation = \"pool\"` beside it"
+    );
 }
 
 /// The example in the book is an app.

@@ -9,14 +9,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_model::App;
 use tombolo_node::{
-    Allocation, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig, NodeError,
-    Pool,
+    Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
+    NodeError, Pool,
 };
 
+use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
 use app::Source;
@@ -45,6 +47,18 @@ pub(crate) struct Up {
     /// Give every component an environment variable
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pairs::variable)]
     environment: Vec<(String, String)>,
+    /// Connections open at once; one more is answered 503
+    #[arg(long, default_value_t = GatewayConfig::DEFAULT.connections_max, value_name = "COUNT")]
+    connections_max: u32,
+    /// Connections of one client address open at once; one more is answered 503
+    #[arg(long, default_value_t = GatewayConfig::DEFAULT.client_connections_max, value_name = "COUNT")]
+    client_connections_max: u32,
+    /// Let go the code of a component that had no request for so many seconds
+    #[arg(long, default_value_t = GatewayConfig::DEFAULT.unused_time_max.as_secs(), value_name = "SECONDS")]
+    unused_s_max: u64,
+    /// Tell clients in `server-timing` what their request used
+    #[arg(long)]
+    server_timing: bool,
     /// Serve anew whenever the app changes, and build when its sources change
     #[arg(long)]
     watch: bool,
@@ -71,7 +85,14 @@ impl Up {
                 allocation: Allocation::Pooled(Pool::DEFAULT),
                 interruption: Interruption::Sliced,
             },
-            gateway: GatewayConfig::DEFAULT,
+            compiler: compiler()?,
+            gateway: GatewayConfig {
+                connections_max: self.connections_max,
+                client_connections_max: self.client_connections_max,
+                unused_time_max: Duration::from_secs(self.unused_s_max),
+                server_timing: self.server_timing,
+                ..GatewayConfig::DEFAULT
+            },
         };
         let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
@@ -102,6 +123,13 @@ impl Up {
         node.close().await;
         Ok(drain)
     }
+}
+
+/// This program, in a process of its own.
+fn compiler() -> Result<Compiler, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot find this program, to compile with: {error}")))?;
+    Ok(Compiler::Process { program, subcommand: SUBCOMMAND })
 }
 
 /// Talk goes to stderr; if nobody listens the serving goes on.

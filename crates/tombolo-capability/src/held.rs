@@ -1,0 +1,62 @@
+//! What the host holds on behalf of one instance.
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi_http::FieldMap;
+use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
+use wasmtime_wasi_http::p3;
+
+/// What any resource costs: its boxed value, its place in the table, a channel or a task.
+///
+/// Streams hold more, up to what their writer was permitted; a guest cannot have many that are full,
+/// for it has only its own memory to fill them from, which counts already.
+const RESOURCE_BYTES: u64 = 512;
+
+/// Bytes the host holds in the resources of a table. It is counted at ticks of the engine's clock,
+/// so a guest is found out a few milliseconds after it went too far, and by then has gone no further
+/// than the host could copy in that time.
+pub(crate) fn held_bytes(table: &mut ResourceTable) -> u64 {
+    let fields = |fields: &FieldMap| {
+        let value = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            // The text of both, and what the map needs to find them.
+            name.as_str().len() + value.len() + 64
+        };
+        fields.iter().map(value).sum::<usize>() as u64
+    };
+    let resource = |resource: &mut (dyn std::any::Any + Send)| {
+        let headers = if let Some(found) = resource.downcast_ref::<FieldMap>() {
+            fields(found)
+        } else if let Some(response) = resource.downcast_ref::<HostOutgoingResponse>() {
+            fields(&response.headers)
+        } else if let Some(request) = resource.downcast_ref::<HostOutgoingRequest>() {
+            let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() as u64);
+            fields(&request.headers) + text(&request.authority) + text(&request.path_with_query)
+        } else if let Some(request) = resource.downcast_ref::<p3::Request>() {
+            fields(&request.headers)
+        } else if let Some(response) = resource.downcast_ref::<p3::Response>() {
+            fields(&response.headers)
+        } else {
+            0
+        };
+        headers + RESOURCE_BYTES
+    };
+    table.iter_mut().map(resource).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_and_resources_count() {
+        let mut table = ResourceTable::new();
+        assert_eq!(held_bytes(&mut table), 0);
+        table.push(1_u32).unwrap();
+        assert_eq!(held_bytes(&mut table), RESOURCE_BYTES);
+        let mut headers = http::HeaderMap::new();
+        headers.insert("name", http::HeaderValue::from_str(&"x".repeat(10_000)).unwrap());
+        let hooks = wasmtime_wasi_http::default_hooks();
+        table.push(FieldMap::new_immutable(hooks, headers)).unwrap();
+        let held = held_bytes(&mut table);
+        assert!((10_000..12_000).contains(&held), "{held}");
+    }
+}

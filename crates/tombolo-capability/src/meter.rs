@@ -1,0 +1,263 @@
+//! What one request used.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// What one request used so far: its guest adds, whoever records the request reads.
+///
+/// One thread at a time adds, the one that polls the guest, so nothing here is a read-modify-write.
+#[derive(Debug)]
+pub struct Meter {
+    started: Instant,
+    cpu_ns: AtomicU64,
+    cpu_ns_max: u64,
+    /// When the present slice began, in nanoseconds since `started`; 0 between slices.
+    slice_ns: AtomicU64,
+    /// The thread's clock when the present slice began, if it was read.
+    slice_cpu_ns: AtomicU64,
+    /// Whether the guest has used up a whole slice before.
+    is_heavy: AtomicBool,
+    host_calls: AtomicU64,
+    host_ns: AtomicU64,
+    /// When the guest called the host, in nanoseconds since `started`; 0 while it does not.
+    host_since_ns: AtomicU64,
+    memory_bytes: AtomicU64,
+    held_bytes: AtomicU64,
+    request_bytes: AtomicU64,
+}
+
+/// What a [`Meter`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Time on a core, of the guest and of the host on its behalf.
+    ///
+    /// A guest that computes for more than a slice is charged by the clock of its thread. A short
+    /// one is charged the time that passed while it was polled, since reading that clock costs as
+    /// much as a small host call.
+    pub cpu: Duration,
+    /// Time from calling the host to its return, what was waited for included.
+    pub host: Duration,
+    /// Calls from the guest to the host, those that manage its memory and resources included.
+    pub host_calls: u64,
+    /// The most bytes the memories and tables of the instance, and what the host held for it, came to.
+    pub memory_bytes: u64,
+    /// Bytes of the request's body that the guest took.
+    pub request_bytes: u64,
+}
+
+/// A guest used all the time on a core that it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it used more than {} ms on a core", limit.as_millis())]
+pub struct CpuExceeded {
+    /// How much it may use.
+    pub limit: Duration,
+}
+
+impl Meter {
+    /// A meter at zero, for a guest that may be on a core for `cpu_time_max`.
+    pub fn new(cpu_time_max: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            cpu_ns: AtomicU64::new(0),
+            cpu_ns_max: nanoseconds(cpu_time_max),
+            slice_ns: AtomicU64::new(0),
+            slice_cpu_ns: AtomicU64::new(0),
+            is_heavy: AtomicBool::new(false),
+            host_calls: AtomicU64::new(0),
+            host_ns: AtomicU64::new(0),
+            host_since_ns: AtomicU64::new(0),
+            memory_bytes: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
+            request_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// What was used so far.
+    pub fn usage(&self) -> Usage {
+        Usage {
+            cpu: Duration::from_nanos(self.cpu_ns.load(Relaxed)),
+            host: Duration::from_nanos(self.host_ns.load(Relaxed)),
+            host_calls: self.host_calls.load(Relaxed),
+            memory_bytes: self.memory_bytes.load(Relaxed) + self.held_bytes.load(Relaxed),
+            request_bytes: self.request_bytes.load(Relaxed),
+        }
+    }
+
+    /// When the request began.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The guest is polled until what is returned is dropped.
+    pub fn slice(&self) -> Slice<'_> {
+        self.slice_ns.store(self.now(), Relaxed);
+        let thread = if self.is_heavy.load(Relaxed) { thread_ns() } else { 0 };
+        self.slice_cpu_ns.store(thread, Relaxed);
+        Slice(self)
+    }
+
+    /// Whether the guest may go on, asked at every tick of the engine's clock.
+    ///
+    /// # Errors
+    ///
+    /// If it has had all its time.
+    pub fn tick(&self) -> Result<(), CpuExceeded> {
+        self.is_heavy.store(true, Relaxed);
+        self.check(self.cpu_ns.load(Relaxed) + self.slice_so_far())
+    }
+
+    fn check(&self, used_ns: u64) -> Result<(), CpuExceeded> {
+        match used_ns <= self.cpu_ns_max {
+            true => Ok(()),
+            false => Err(CpuExceeded { limit: Duration::from_nanos(self.cpu_ns_max) }),
+        }
+    }
+
+    /// The guest calls the host.
+    pub fn host_called(&self) {
+        self.host_calls.store(self.host_calls.load(Relaxed) + 1, Relaxed);
+        self.host_since_ns.store(self.now(), Relaxed);
+    }
+
+    /// The host returns to the guest.
+    pub fn host_returned(&self) {
+        let since = self.host_since_ns.load(Relaxed);
+        self.host_since_ns.store(0, Relaxed);
+        if since > 0 {
+            self.host_ns.store(self.host_ns.load(Relaxed) + (self.now() - since), Relaxed);
+        }
+    }
+
+    /// What seemed a call of the host was the guest giving way to others: its wait does not count.
+    pub fn gave_way(&self) {
+        self.host_since_ns.store(0, Relaxed);
+        self.host_calls.store(self.host_calls.load(Relaxed).saturating_sub(1), Relaxed);
+    }
+
+    /// The guest took so many bytes of its request's body.
+    pub fn received(&self, bytes: u64) {
+        self.request_bytes.store(self.request_bytes.load(Relaxed) + bytes, Relaxed);
+    }
+
+    /// Memories and tables came to so many bytes.
+    pub(crate) fn memory(&self, bytes: u64) {
+        self.memory_bytes.store(bytes, Relaxed);
+    }
+
+    /// What the host holds came to so many bytes.
+    pub(crate) fn held(&self, bytes: u64) {
+        self.held_bytes.store(self.held_bytes.load(Relaxed).max(bytes), Relaxed);
+    }
+
+    /// Nanoseconds since the start, never 0.
+    fn now(&self) -> u64 {
+        nanoseconds(self.started.elapsed()).max(1)
+    }
+
+    fn slice_so_far(&self) -> u64 {
+        let (began, thread) = (self.slice_ns.load(Relaxed), self.slice_cpu_ns.load(Relaxed));
+        match (began, thread) {
+            (0, _) => 0,
+            (_, 0) => self.now().saturating_sub(began),
+            (_, thread) => thread_ns().saturating_sub(thread),
+        }
+    }
+}
+
+/// One poll of a guest.
+pub struct Slice<'a>(&'a Meter);
+
+impl Slice<'_> {
+    /// Ends the slice and says whether the guest may have another.
+    ///
+    /// # Errors
+    ///
+    /// If it has had all its time.
+    pub fn end(self) -> Result<(), CpuExceeded> {
+        let meter = self.0;
+        drop(self);
+        meter.check(meter.cpu_ns.load(Relaxed))
+    }
+}
+
+impl Drop for Slice<'_> {
+    fn drop(&mut self) {
+        let used = self.0.cpu_ns.load(Relaxed) + self.0.slice_so_far();
+        self.0.cpu_ns.store(used, Relaxed);
+        self.0.slice_ns.store(0, Relaxed);
+    }
+}
+
+fn thread_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let nanoseconds = time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs();
+    nanoseconds.max(1)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(meter: &Meter, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            std::hint::black_box(meter);
+        }
+    }
+
+    /// A guest that waits in the host is charged for its calls, not for a core.
+    #[test]
+    fn waiting_is_no_time_on_a_core() {
+        let meter = Meter::new(Duration::from_secs(1));
+        let slice = meter.slice();
+        meter.host_called();
+        slice.end().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let slice = meter.slice();
+        meter.host_returned();
+        slice.end().unwrap();
+        let usage = meter.usage();
+        assert!(usage.host >= Duration::from_millis(20), "{usage:?}");
+        assert!(usage.cpu < Duration::from_millis(20), "{usage:?}");
+        assert_eq!(usage.host_calls, 1);
+    }
+
+    /// Asleep within a slice as a thread is that others push off its core.
+    #[test]
+    fn a_heavy_guest_is_charged_by_the_clock_of_its_thread() {
+        let meter = Meter::new(Duration::from_secs(1));
+        meter.tick().unwrap();
+        let slice = meter.slice();
+        std::thread::sleep(Duration::from_millis(50));
+        work(&meter, Duration::from_millis(5));
+        slice.end().unwrap();
+        let cpu = meter.usage().cpu;
+        assert!(cpu < Duration::from_millis(40), "{cpu:?}");
+        assert!(cpu > Duration::from_micros(100), "{cpu:?}");
+    }
+
+    #[test]
+    fn all_its_time_is_over_within_a_slice_and_after_it() {
+        let meter = Meter::new(Duration::from_millis(2));
+        let slice = meter.slice();
+        work(&meter, Duration::from_millis(3));
+        assert_eq!(meter.tick(), Err(CpuExceeded { limit: Duration::from_millis(2) }));
+        assert!(slice.end().is_err());
+    }
+
+    #[test]
+    fn giving_way_is_no_call_of_the_host() {
+        let meter = Meter::new(Duration::from_secs(1));
+        meter.host_called();
+        meter.gave_way();
+        meter.host_returned();
+        assert_eq!(meter.usage().host_calls, 0);
+        assert_eq!(meter.usage().host, Duration::ZERO);
+    }
+}

@@ -1,0 +1,68 @@
+//! One request: admitted, routed, answered.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::{Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tombolo_runtime::Meter;
+
+use crate::accept::Shared;
+use crate::admit;
+use crate::body::{BodyBounds, RequestBody};
+use crate::record::{RequestId, RequestRecord};
+use crate::respond::{self, AnswerBody};
+
+/// Answers one request. Never fails: what goes wrong has a status.
+pub(crate) async fn answer(
+    shared: &Shared,
+    mut request: Request<Incoming>,
+    client: SocketAddr,
+    local: SocketAddr,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let config = &shared.config;
+    let mut record = RequestRecord::start(RequestId(shared.next_id.fetch_add(1, Ordering::Relaxed)));
+    let authority = match admit::authority(&mut request, local) {
+        Ok(authority) => authority,
+        Err(status) => return Ok(respond::refusal(status, record)),
+    };
+    // The snapshot is let go before the guest runs: a table lives no longer than it must.
+    let is_head = request.method() == Method::HEAD;
+    let (service, verdict, meter, request) = {
+        let table = shared.table.load();
+        let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
+            return Ok(respond::refusal(StatusCode::NOT_FOUND, record));
+        };
+        record.target = Some((Arc::clone(&target.app), Arc::clone(&target.component)));
+        let limits = target.service.limits();
+        let meter = Arc::new(Meter::new(limits.cpu_time_max));
+        record.meter = Some(Arc::clone(&meter));
+        let (mut parts, body) = request.into_parts();
+        let bounds = BodyBounds {
+            bytes_max: limits.request_body_bytes_max,
+            wait_max: config.body_wait_max,
+            bytes_per_s_min: config.body_bytes_per_s_min,
+        };
+        let body = match RequestBody::new(body, bounds, &meter) {
+            Ok(body) => body,
+            Err(status) => return Ok(respond::refusal(status, record)),
+        };
+        // It is about this connection, not about the request (RFC 9110 §7.6.1).
+        parts.headers.remove(header::CONNECTION);
+        if let Some(spin) = &target.spin {
+            spin.tell(&mut parts.headers, pattern, &parts.uri, &authority, client);
+        }
+        let verdict = body.verdict();
+        (Arc::clone(&target.service), verdict, meter, Request::from_parts(parts, body))
+    };
+    let answered = service.call(request, &meter).await;
+    if let Some(status) = verdict.status() {
+        return Ok(respond::refusal(status, record));
+    }
+    Ok(match answered {
+        Ok(response) => respond::answer(response, record, is_head, config.server_timing),
+        Err(error) => respond::failure(&error, record),
+    })
+}

@@ -1,0 +1,218 @@
+//! The body of a request: how much a client may bring, and how slowly.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+use tombolo_runtime::{Meter, RequestBodyError};
+
+/// How much, and how slowly.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyBounds {
+    pub(crate) bytes_max: u64,
+    /// How long a guest may wait for it, on top of what it takes at `bytes_per_s_min`.
+    pub(crate) wait_max: Duration,
+    pub(crate) bytes_per_s_min: u64,
+}
+
+/// The body of a request, within its bounds.
+pub(crate) struct RequestBody<B> {
+    body: B,
+    bounds: BodyBounds,
+    bytes: u64,
+    /// How long the guest waited for the client so far. A guest that does not read keeps no client
+    /// from being in time.
+    waited: Duration,
+    wait: Option<Wait>,
+    verdict: Verdict,
+    meter: Arc<Meter>,
+}
+
+/// The guest waits for the client.
+struct Wait {
+    since: Instant,
+    end: Pin<Box<Sleep>>,
+}
+
+/// What is wrong with a body, once something is: its status.
+#[derive(Clone, Default)]
+pub(crate) struct Verdict(Option<Arc<AtomicU16>>);
+
+impl Verdict {
+    /// The status to answer with, whatever the guest made of the broken body.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        let status = self.0.as_ref()?.load(Ordering::Relaxed);
+        StatusCode::from_u16(status).ok()
+    }
+
+    fn set(&self, status: StatusCode) {
+        if let Some(verdict) = &self.0 {
+            verdict.store(status.as_u16(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl<B: Body> RequestBody<B> {
+    /// A body within `bounds`.
+    ///
+    /// # Errors
+    ///
+    /// 413, if the request says itself that it has more.
+    pub(crate) fn new(body: B, bounds: BodyBounds, meter: &Arc<Meter>) -> Result<Self, StatusCode> {
+        if body.size_hint().lower() > bounds.bytes_max {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        // Nothing can go wrong with a body that is not there, as with most requests.
+        let verdict = Verdict((!body.is_end_stream()).then(Arc::default));
+        let meter = Arc::clone(meter);
+        Ok(Self { body, bounds, bytes: 0, waited: Duration::ZERO, wait: None, verdict, meter })
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict.clone()
+    }
+
+    /// Polls the clock while the client is waited for; done when it has been for too long.
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let BodyBounds { wait_max, bytes_per_s_min, .. } = self.bounds;
+        let earned = Duration::from_secs_f64(self.bytes as f64 / bytes_per_s_min as f64);
+        let left = (wait_max + earned).saturating_sub(self.waited);
+        let wait = self.wait.get_or_insert_with(|| {
+            let since = Instant::now();
+            Wait { since, end: Box::pin(tokio::time::sleep_until(since + left)) }
+        });
+        wait.end.as_mut().poll(context)
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<RequestBodyError>,
+{
+    type Data = Bytes;
+    type Error = RequestBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            if self.poll_late(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.verdict.set(StatusCode::REQUEST_TIMEOUT);
+            return Poll::Ready(Some(Err(RequestBodyError::ConnectionReadTimeout)));
+        };
+        if let Some(wait) = self.wait.take() {
+            self.waited += wait.since.elapsed();
+        }
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            None => return Poll::Ready(None),
+        };
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.bytes += bytes;
+        self.meter.received(bytes);
+        if self.bytes > self.bounds.bytes_max {
+            self.verdict.set(StatusCode::PAYLOAD_TOO_LARGE);
+            return Poll::Ready(Some(Err(RequestBodyError::HttpRequestBodySize(None))));
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{BodyExt, StreamBody};
+    use tokio::sync::mpsc;
+
+    const BOUNDS: BodyBounds =
+        BodyBounds { bytes_max: 10_000, wait_max: Duration::from_secs(10), bytes_per_s_min: 100 };
+
+    type Chunk = Result<Frame<Bytes>, RequestBodyError>;
+
+    /// A client that sends what comes over a channel, and its body.
+    fn client()
+    -> (mpsc::UnboundedSender<Chunk>, RequestBody<impl Body<Data = Bytes, Error = RequestBodyError> + Unpin>)
+    {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let stream = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
+        let meter = Arc::new(Meter::new(Duration::MAX));
+        (sender, RequestBody::new(StreamBody::new(stream), BOUNDS, &meter).unwrap())
+    }
+
+    fn chunk(bytes: usize) -> Chunk {
+        Ok(Frame::data(vec![0; bytes].into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_nothing_is_given_up() {
+        let (sender, mut body) = client();
+        let started = Instant::now();
+        sender.send(chunk(500)).unwrap();
+        assert!(body.frame().await.unwrap().is_ok());
+        assert!(body.frame().await.unwrap().is_err());
+        // Ten seconds, and five for what it sent.
+        assert_eq!(started.elapsed().as_secs(), 15);
+        assert_eq!(body.verdict().status(), Some(StatusCode::REQUEST_TIMEOUT));
+    }
+
+    /// Neither a byte now and then nor a fast start buys more time than it is worth.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_drips_is_given_up() {
+        let (sender, mut body) = client();
+        let started = Instant::now();
+        tokio::spawn(async move {
+            while sender.send(chunk(1)).is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
+        assert_eq!(started.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_above_the_rate_and_a_slow_guest_are_in_time() {
+        let (sender, mut body) = client();
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                sender.send(chunk(110)).unwrap();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        for _ in 0..50 {
+            assert!(body.frame().await.unwrap().is_ok());
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        assert!(body.frame().await.is_none());
+        assert_eq!(body.verdict().status(), None);
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_cut() {
+        let (sender, mut body) = client();
+        sender.send(chunk(10_000)).unwrap();
+        sender.send(chunk(1)).unwrap();
+        assert!(body.frame().await.unwrap().is_ok());
+        assert!(body.frame().await.unwrap().is_err());
+        assert_eq!(body.verdict().status(), Some(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(body.meter.usage().request_bytes, 10_001);
+    }
+}

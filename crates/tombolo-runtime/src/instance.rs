@@ -1,0 +1,138 @@
+//! One instance: made for a request within its bounds, and, where a component asks for it, kept for
+//! the next.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tombolo_capability::Guest;
+use tombolo_model::{Isolation, Limits};
+use wasmtime::component::InstancePre;
+use wasmtime::{CallHook, Store, UpdateDeadline};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
+
+/// Handles of the engine for each of the host's: a guest has resources of its own, and two ends of
+/// what it streams.
+const HANDLES_PER_RESOURCE: usize = 4;
+/// Resources an instance may have left from its requests and still be kept. Standard streams stay
+/// open, and clocks; what grows from request to request is a leak.
+const LEFT_MAX: usize = 64;
+
+/// A component in memory, with its exports found.
+#[derive(Clone)]
+pub(crate) enum Pre {
+    Wasi02(ProxyPre<Guest>),
+    Wasi03(ServicePre<Guest>),
+}
+
+impl Pre {
+    /// The component, if it answers HTTP as `handler` says.
+    pub(crate) fn new(handler: crate::inspect::Handler, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
+        match handler {
+            crate::inspect::Handler::Wasi02 => ProxyPre::new(pre).map(Self::Wasi02),
+            crate::inspect::Handler::Wasi03 => ServicePre::new(pre).map(Self::Wasi03),
+        }
+    }
+}
+
+/// A store whose guest is held to `limits`, and yields at every tick, so that a loop holds a thread
+/// for one slice at most.
+pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits) -> Store<Guest> {
+    store.limiter(|guest| guest.memory());
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| {
+        store.data_mut().tick()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store.call_hook(|store, hook| {
+        match hook {
+            CallHook::CallingHost => store.data().meter().host_called(),
+            CallHook::ReturningFromHost => store.data().meter().host_returned(),
+            CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
+        }
+        Ok(())
+    });
+    // What one call hands over is copied before anyone can refuse it.
+    store.set_hostcall_fuel(usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX));
+    let handles = (limits.handles_max as usize).saturating_mul(HANDLES_PER_RESOURCE);
+    store.set_max_component_handles(handles);
+    // Tasks, streams and futures of native async.
+    if let Some(table) = store.concurrent_resource_table() {
+        table.set_max_capacity(handles);
+    }
+    store
+}
+
+/// An instance that ended a request well.
+pub(crate) struct Idle<E> {
+    pub(crate) store: Store<Guest>,
+    pub(crate) exports: E,
+    /// Requests it has had.
+    pub(crate) requests: u32,
+}
+
+/// Instances that wait for their next request; always empty for a component with fresh ones.
+pub(crate) struct Reserve {
+    isolation: Isolation,
+    wasi02: Mutex<VecDeque<(Instant, Idle<Proxy>)>>,
+    wasi03: Mutex<VecDeque<(Instant, Idle<Handler>)>>,
+}
+
+/// A kind of instance a [`Reserve`] keeps.
+pub(crate) trait Reserved: Sized {
+    fn waiting(reserve: &Reserve) -> &Mutex<VecDeque<(Instant, Idle<Self>)>>;
+}
+
+impl Reserved for Proxy {
+    fn waiting(reserve: &Reserve) -> &Mutex<VecDeque<(Instant, Idle<Self>)>> {
+        &reserve.wasi02
+    }
+}
+
+impl Reserved for Handler {
+    fn waiting(reserve: &Reserve) -> &Mutex<VecDeque<(Instant, Idle<Self>)>> {
+        &reserve.wasi03
+    }
+}
+
+impl Reserve {
+    pub(crate) fn new(isolation: Isolation) -> Self {
+        Self { isolation, wasi02: Mutex::default(), wasi03: Mutex::default() }
+    }
+
+    /// The instance that waits for the shortest time: its memory is the warmest.
+    pub(crate) fn take<E: Reserved>(&self) -> Option<Idle<E>> {
+        let Isolation::Pool { .. } = self.isolation else { return None };
+        let mut waiting = E::waiting(self).lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pop_back().map(|(_, idle)| idle)
+    }
+
+    /// Keeps an instance after a request that ended well, if it may take another.
+    pub(crate) fn put<E: Reserved>(&self, mut idle: Idle<E>) {
+        let Isolation::Pool { requests_max, .. } = self.isolation else { return };
+        idle.requests += 1;
+        if idle.requests >= requests_max || idle.store.data_mut().left() > LEFT_MAX {
+            return;
+        }
+        let mut waiting = E::waiting(self).lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push_back((Instant::now(), idle));
+    }
+
+    /// Lets go those that waited for too long, as of now.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let Isolation::Pool { idle_time_max, .. } = self.isolation else { return };
+        expired::<Proxy>(self, now, idle_time_max);
+        expired::<Handler>(self, now, idle_time_max);
+    }
+}
+
+/// Takes out the instances that waited for too long and drops them when nobody is kept from the lock.
+fn expired<E: Reserved>(reserve: &Reserve, now: Instant, idle_time_max: Duration) {
+    let mut waiting = E::waiting(reserve).lock().unwrap_or_else(PoisonError::into_inner);
+    // They wait in the order in which they came back.
+    let fresh = waiting.partition_point(|(since, _)| now.saturating_duration_since(*since) >= idle_time_max);
+    let gone: Vec<_> = waiting.drain(..fresh).collect();
+    drop(waiting);
+    drop(gone);
+}
