@@ -150,7 +150,7 @@ impl Engines {
 }
 
 /// All settings but the allocation; what changes code is part of an artefact's key.
-fn settings(abi: Abi, interruption: Interruption) -> Config {
+pub(crate) fn settings(abi: Abi, interruption: Interruption) -> Config {
     let mut config = Config::new();
     config.concurrency_support(abi == Abi::Async);
     config.epoch_interruption(interruption == Interruption::Sliced);
@@ -162,7 +162,7 @@ fn settings(abi: Abi, interruption: Interruption) -> Config {
     config
 }
 
-fn pooling(pool: Pool) -> PoolingAllocationConfig {
+pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     let instances = pool.instances_max;
     let mut config = PoolingAllocationConfig::new();
     config.total_component_instances(instances);

@@ -11,10 +11,12 @@ pub mod inspect;
 pub mod invoke;
 mod prepare;
 mod service;
+mod survey;
 
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
 pub use prepare::{PrepareError, Prepared, Runtime};
 pub use service::{Service, ServiceConfig, ServiceError};
+pub use survey::{Survey, survey};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;

@@ -4,6 +4,7 @@
 //! it comes as a value.
 
 mod cache;
+mod doctor;
 mod failure;
 mod inspect;
 mod pairs;
@@ -31,6 +32,7 @@ enum Command {
     Up(up::Up),
     Run(run::Run),
     Inspect(inspect::Inspect),
+    Doctor(doctor::Doctor),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
         Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), environment()),
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
         Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
+        Command::Doctor(doctor) => {
+            let cache = cache::folder(|name| std::env::var_os(name));
+            doctor.run(cache, std::env::var_os("PATH"), &mut io::stdout().lock())
+        }
     };
     match result {
         Ok(code) => code,
