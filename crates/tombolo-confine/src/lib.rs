@@ -18,7 +18,7 @@
 //!
 //! A child has its parent's walls and may add more. It can be this program alone, run as
 //! `/proc/self/exe` (a new file at the same path is another file). Its own `/proc/self` is not
-//! readable to it: the rule names the parent's.
+//! readable to it: the rule names the parent's. It sets its own limits, as nobody may set another's.
 
 mod plan;
 mod report;

@@ -101,7 +101,7 @@ impl Report {
                     Verdict::Off => "off",
                     Verdict::Missing => "missing",
                 };
-                let _ = writeln!(text, "  {name:14}  {state:7}  {detail}");
+                let _ = writeln!(text, "  {name:15}  {state:7}  {detail}");
             }
         }
         text

@@ -147,6 +147,33 @@ fn a_watching_server_and_one_that_is_told_so_stay_free() {
     }
 }
 
+/// On a kernel that has neither Landlock nor seccomp: this one, with a filter that says so. A child of
+/// the thread that put it up has it too.
+#[test]
+fn a_server_on_an_old_kernel_says_what_is_missing_once_and_serves() {
+    let absent = [libc::SYS_landlock_create_ruleset, libc::SYS_seccomp];
+    let filter = seccompiler::SeccompFilter::new(
+        absent.into_iter().map(|call| (call, Vec::new())).collect(),
+        seccompiler::SeccompAction::Allow,
+        seccompiler::SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
+        std::env::consts::ARCH.try_into().unwrap(),
+    );
+    let filter: seccompiler::BpfProgram = filter.unwrap().try_into().unwrap();
+    let sandbox = sandbox();
+    sandbox.web_app("");
+    let start = || {
+        let _ = seccompiler::apply_filter(&filter);
+        Up::start(&sandbox, &[])
+    };
+    let up = std::thread::scope(|scope| scope.spawn(start).join()).unwrap();
+    assert_eq!(up.get("/").text(), "hello");
+    up.get("/print");
+    let said = up.said("web | to stderr\n");
+    assert_eq!(said.matches("without a part of the second wall").count(), 1, "{said}");
+    assert!(said.contains("files (this kernel has no Landlock), system calls ("), "{said}");
+    assert!(up.stop().success());
+}
+
 /// A server that had to be let into a folder does not stop at one that cannot be made.
 #[test]
 fn a_server_without_a_place_for_its_state_serves() {

@@ -50,7 +50,7 @@ fn what_serving_needs_and_is_not_there_ends_with_1() {
     let output = command.env("TOMBOLO_CACHE_DIR", sandbox.file("taken", "")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("  cache           missing  cannot make the folder"), "{text}");
+    assert!(text.contains("  cache            missing  cannot make the folder"), "{text}");
 }
 
 /// Tools are looked for where the shell would find them, and are no condition for serving.
@@ -61,8 +61,8 @@ fn tools_are_found_on_the_path() {
     let output = sandbox.command(&["doctor"]).env("PATH", tool.parent().unwrap()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(text.contains(&format!("  jco             on       {}", tool.display())), "{text}");
-    assert!(text.contains("  rust            off      not on PATH"), "{text}");
+    assert!(text.contains(&format!("  jco              on       {}", tool.display())), "{text}");
+    assert!(text.contains("  rust             off      not on PATH"), "{text}");
 }
 
 /// What `up` misses of the kernel it says, and the names are those of `doctor`.
