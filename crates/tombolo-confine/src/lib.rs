@@ -4,6 +4,7 @@
 //!
 //! - [`confine`] puts every wall up that this kernel has, and says which it has not: a missing wall
 //!   never stops a server.
+//! - [`confine_files`] puts up those that cost a short program little.
 //! - [`probe`] tells the same of a process that wants to stay free.
 //! - [`settle`] is the part that any server wants, also one whose children must stay free.
 //!
@@ -37,8 +38,8 @@ mod program;
 mod syscalls;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{confine, probe, raise_open_files, settle};
+pub use elsewhere::{confine, confine_files, probe, raise_open_files, settle};
 #[cfg(target_os = "linux")]
-pub use linux::{confine, probe, raise_open_files, settle};
+pub use linux::{confine, confine_files, probe, raise_open_files, settle};
 pub use plan::Plan;
 pub use report::{Report, State, Wall};

@@ -7,10 +7,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tombolo_testkit::{Sandbox, Up};
+use tombolo_testkit::{Sandbox, Up, root};
 
 fn sandbox() -> Sandbox {
     Sandbox::new(env!("CARGO_BIN_EXE_tombolo"))
@@ -101,16 +101,40 @@ fn a_server_reads_nothing_but_what_its_app_needs() {
         let (sandbox, elsewhere) = (sandbox(), sandbox());
         sandbox.web_app("");
         drop(Up::start(&sandbox, &[]));
-        let mut artefacts = fs::read_dir(sandbox.cache().join("artefacts")).unwrap();
-        let artefact = artefacts.next().unwrap().unwrap().path();
-        let outside = elsewhere.path().join("outside");
-        fs::rename(&artefact, &outside).unwrap();
-        symlink(&outside, &artefact).unwrap();
+        let artefact = lead_outside(&sandbox, &elsewhere.path().join("outside"));
         let up = Up::start(&sandbox, flags);
         assert_eq!(up.get("/").text(), "hello");
         // Who cannot read it compiles again, and puts a file in the place of the link.
         assert_eq!(artefact.is_symlink(), is_read, "{flags:?}: {}", up.said("Listening"));
     }
+}
+
+/// The same for a program, which reads what it was granted.
+#[test]
+fn a_program_that_is_run_reads_nothing_but_its_grants() {
+    for (flags, is_read) in [(&[][..], !has("files")), (&["--no-confine"], true)] {
+        let (sandbox, elsewhere) = (sandbox(), sandbox());
+        sandbox.guest("read-config", "app.wasm");
+        let config = root().join("examples/read-config/config");
+        let grant = format!("{}::/config:ro", config.display());
+        let arguments = [&["run", "app.wasm", "--dir", &grant], flags].concat();
+        let first = sandbox.tombolo(&arguments);
+        assert_eq!(first.code, Some(0), "{}", first.stderr);
+        let outside = elsewhere.path().join("outside");
+        let artefact = lead_outside(&sandbox, &outside);
+        let again = sandbox.tombolo(&arguments);
+        assert_eq!((again.code, again.stdout), (Some(0), first.stdout), "{}", again.stderr);
+        assert_eq!(artefact.is_symlink(), is_read, "{flags:?}: {}", again.stderr);
+    }
+}
+
+/// Puts the one artefact of a sandbox's cache elsewhere, and a link in its place.
+fn lead_outside(sandbox: &Sandbox, outside: &Path) -> PathBuf {
+    let mut artefacts = fs::read_dir(sandbox.cache().join("artefacts")).unwrap();
+    let artefact = artefacts.next().unwrap().unwrap().path();
+    fs::rename(&artefact, outside).unwrap();
+    symlink(outside, &artefact).unwrap();
+    artefact
 }
 
 /// Sources and mounts that the manifest names elsewhere are granted by that.

@@ -1,7 +1,5 @@
 //! `tombolo doctor`: what it prints, with what depends on the machine left out.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
-
 use serde_json::Value;
 use tombolo_testkit::Sandbox;
 
