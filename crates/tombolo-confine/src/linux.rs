@@ -43,8 +43,8 @@ pub fn probe(plan: &Plan) -> Report {
     Report { walls }
 }
 
-/// No core dumps, no inspection by others, and as many open files as this process may have. No
-/// child is limited by it in what it may do.
+/// No core dumps, no inspection by others, and as many open files as this process may have. A
+/// child of it dumps no core either and is free otherwise.
 pub fn settle() -> Report {
     raise_open_files();
     let core_dumps = (Wall::CoreDumps, process::without_core_dumps());

@@ -3,7 +3,7 @@
 //!
 //! Refused among others, whoever asks: to trace or read other processes, mount, change namespaces or
 //! the root, load modules, kernels or BPF, measure, `io_uring`, `userfaultfd`, keys, handles instead
-//! of paths, and every kind of socket but those of the internet. So nobody talks to the daemons of the
+//! of paths, links, and every socket but those of TCP and UDP. So nobody talks to the daemons of the
 //! machine, whose sockets Landlock does not cover before ABI 9.
 
 use std::collections::BTreeMap;
@@ -48,9 +48,8 @@ fn programs() -> Result<[BpfProgram; 2], BackendError> {
     )?;
     let whole = GENERIC.iter().chain(LEGACY).map(|call| (*call, Vec::new()));
     let mut allowed: BTreeMap<c_long, Vec<SeccompRule>> = whole.collect();
-    for Partly { call, argument, allowed: values } in partly() {
-        let rules = values.iter().map(|value| rule(argument, *value)).collect::<Result<_, _>>()?;
-        allowed.insert(call, rules);
+    for Partly { call, whenever } in partly() {
+        allowed.insert(call, whenever.iter().map(|when| rule(when)).collect::<Result<_, _>>()?);
     }
     let allowed = SeccompFilter::new(
         allowed,
@@ -61,30 +60,38 @@ fn programs() -> Result<[BpfProgram; 2], BackendError> {
     Ok([absent.try_into()?, allowed.try_into()?])
 }
 
-/// A call that is allowed for some values of one argument.
+/// A call that is allowed for some values of its arguments: all of one of these.
 struct Partly {
     call: c_long,
-    argument: u8,
-    allowed: Vec<Value>,
+    whenever: Vec<Vec<(u8, Value)>>,
 }
 
 /// What an argument may be. The kernel reads 32 bits of each of these.
 #[derive(Clone, Copy)]
 enum Value {
     Is(u32),
-    HasNone(u32),
+    /// In the bits of `mask`, for flags may be beside it.
+    IsMasked {
+        mask: u32,
+        value: u32,
+    },
 }
 
-fn rule(argument: u8, value: Value) -> Result<SeccompRule, BackendError> {
-    let (compare, value) = match value {
-        Value::Is(value) => (SeccompCmpOp::Eq, value),
-        Value::HasNone(bits) => (SeccompCmpOp::MaskedEq(bits.into()), 0),
+fn rule(arguments: &[(u8, Value)]) -> Result<SeccompRule, BackendError> {
+    let condition = |(argument, value): &(u8, Value)| {
+        let (compare, value) = match *value {
+            Value::Is(value) => (SeccompCmpOp::Eq, value),
+            Value::IsMasked { mask, value } => (SeccompCmpOp::MaskedEq(mask.into()), value),
+        };
+        SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, compare, value.into())
     };
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value.into())?])
+    SeccompRule::new(arguments.iter().map(condition).collect::<Result<_, _>>()?)
 }
 
 fn partly() -> [Partly; 6] {
-    let is = |values: &[c_int]| values.iter().map(|value| Value::Is(value.cast_unsigned())).collect();
+    let is = |argument: u8, values: &[c_int]| {
+        values.iter().map(|value| vec![(argument, Value::Is(value.cast_unsigned()))]).collect()
+    };
     let namespaces = CLONE_NEWNS
         | CLONE_NEWCGROUP
         | CLONE_NEWUTS
@@ -92,19 +99,24 @@ fn partly() -> [Partly; 6] {
         | CLONE_NEWUSER
         | CLONE_NEWPID
         | CLONE_NEWNET;
+    let own = Value::IsMasked { mask: namespaces.cast_unsigned(), value: 0 };
     let options =
-        is(&[PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_VMA, PR_GET_DUMPABLE]);
+        [PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_VMA, PR_GET_DUMPABLE];
+    // The kind of a socket is in the lower four bits. No raw ones, which root may make.
+    let kind = |kind: c_int| Value::IsMasked { mask: 0xf, value: kind.cast_unsigned() };
+    let families = [AF_INET, AF_INET6].map(|family| Value::Is(family.cast_unsigned()));
+    let internet = |family| [SOCK_STREAM, SOCK_DGRAM].map(|it| vec![(0, family), (1, kind(it))]);
     [
         // Threads and children, in our own namespaces.
-        Partly { call: SYS_clone, argument: 0, allowed: vec![Value::HasNone(namespaces.cast_unsigned())] },
+        Partly { call: SYS_clone, whenever: vec![vec![(0, own)]] },
         // A terminal is asked what it is; nothing is typed into it. And the engine's scan of pages.
-        Partly { call: SYS_ioctl, argument: 1, allowed: REQUESTS.iter().copied().map(Value::Is).collect() },
-        Partly { call: SYS_prctl, argument: 0, allowed: options },
+        Partly { call: SYS_ioctl, whenever: REQUESTS.iter().map(|it| vec![(1, Value::Is(*it))]).collect() },
+        Partly { call: SYS_prctl, whenever: is(0, &options) },
         // Of itself.
-        Partly { call: SYS_prlimit64, argument: 0, allowed: is(&[0]) },
-        Partly { call: SYS_socket, argument: 0, allowed: is(&[AF_INET, AF_INET6]) },
+        Partly { call: SYS_prlimit64, whenever: is(0, &[0]) },
+        Partly { call: SYS_socket, whenever: families.into_iter().flat_map(internet).collect() },
         // Between threads of its own, for signals.
-        Partly { call: SYS_socketpair, argument: 0, allowed: is(&[AF_UNIX]) },
+        Partly { call: SYS_socketpair, whenever: is(0, &[AF_UNIX]) },
     ]
 }
 
@@ -140,9 +152,8 @@ const GENERIC: &[c_long] = &[
     SYS_pipe2, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_read, SYS_readv,
     SYS_sendfile, SYS_splice, SYS_sync_file_range, SYS_write, SYS_writev,
     // Files by path: which ones is for Landlock to say.
-    SYS_chdir, SYS_faccessat, SYS_faccessat2, SYS_fchdir, SYS_linkat, SYS_mkdirat, SYS_newfstatat, SYS_openat,
-    SYS_openat2, SYS_readlinkat, SYS_renameat, SYS_renameat2, SYS_statfs, SYS_statx, SYS_symlinkat, SYS_truncate,
-    SYS_unlinkat, SYS_utimensat,
+    SYS_chdir, SYS_faccessat, SYS_faccessat2, SYS_fchdir, SYS_mkdirat, SYS_newfstatat, SYS_openat,
+    SYS_openat2, SYS_readlinkat, SYS_renameat, SYS_renameat2, SYS_statfs, SYS_statx, SYS_unlinkat,
     // Sockets.
     SYS_accept, SYS_accept4, SYS_bind, SYS_connect, SYS_getpeername, SYS_getsockname, SYS_getsockopt, SYS_listen,
     SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_setsockopt, SYS_shutdown,
@@ -155,8 +166,8 @@ const GENERIC: &[c_long] = &[
 #[rustfmt::skip]
 const LEGACY: &[c_long] = &[
     SYS_access, SYS_arch_prctl, SYS_dup2, SYS_epoll_create, SYS_epoll_wait, SYS_fork, SYS_getdents, SYS_getpgrp,
-    SYS_link, SYS_lstat, SYS_mkdir, SYS_open, SYS_pipe, SYS_poll, SYS_readlink, SYS_rename, SYS_rmdir, SYS_select,
-    SYS_stat, SYS_symlink, SYS_time, SYS_unlink, SYS_vfork,
+    SYS_lstat, SYS_mkdir, SYS_open, SYS_pipe, SYS_poll, SYS_readlink, SYS_rename, SYS_rmdir, SYS_select,
+    SYS_stat, SYS_time, SYS_unlink, SYS_vfork,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const LEGACY: &[c_long] = &[];

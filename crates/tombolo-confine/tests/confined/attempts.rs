@@ -40,6 +40,9 @@ pub(crate) fn all(arguments: &[OsString]) -> io::Result<()> {
         tell(&format!("call {name}"), call(*number))?;
     }
     tell("call clone with a namespace", clone(libc::SYS_clone, libc::CLONE_NEWUSER))?;
+    tell("call socket that is raw", socket(libc::AF_INET, libc::SOCK_RAW))?;
+    tell("call socket of packets", socket(libc::AF_PACKET, libc::SOCK_RAW))?;
+    tell("call socket of the kernel", socket(libc::AF_NETLINK, libc::SOCK_RAW))?;
     tell("call clone3", call(libc::SYS_clone3))?;
     tell("call ioctl that types", ioctl(libc::TIOCSTI))?;
     tell("call ioctl that asks", ioctl(libc::TIOCGWINSZ))
@@ -110,6 +113,10 @@ const CALLS: &[(&str, libc::c_long)] = &[
     ("pivot_root", libc::SYS_pivot_root),
     ("swapon", libc::SYS_swapon),
     ("reboot", libc::SYS_reboot),
+    ("utimensat", libc::SYS_utimensat),
+    ("symlinkat", libc::SYS_symlinkat),
+    ("linkat", libc::SYS_linkat),
+    ("setxattr", libc::SYS_setxattr),
     ("setuid", libc::SYS_setuid),
     ("mknodat", libc::SYS_mknodat),
     ("fchmodat", libc::SYS_fchmodat),
@@ -136,6 +143,13 @@ fn clone(number: libc::c_long, flags: libc::c_int) -> io::Result<()> {
         }
     };
     outcome(result)
+}
+
+fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "the standard library makes none of these sockets")]
+    // SAFETY: no argument is an address.
+    let result = unsafe { libc::socket(family, kind, 0) };
+    outcome(result.into())
 }
 
 /// A request to standard input, without a place for an answer.
