@@ -15,6 +15,7 @@ const BYTES_MAX: u64 = 400_000;
 /// Who may depend on whom, one way down: see ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-model", &[]),
+    ("tombolo-confine", &[]),
     ("tombolo-capability", &["tombolo-model"]),
     ("tombolo-store", &["tombolo-model"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-model"]),
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tombolo-cap-variables",
             "tombolo-cap-wasi",
             "tombolo-capability",
+            "tombolo-confine",
             "tombolo-model",
             "tombolo-node",
             "tombolo-runtime",

@@ -177,7 +177,7 @@ pub(crate) fn settings(abi: Abi, interruption: Interruption) -> Config {
     config
 }
 
-fn pooling(pool: Pool) -> PoolingAllocationConfig {
+pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     let instances = pool.instances_max;
     let mut config = PoolingAllocationConfig::new();
     config.total_component_instances(instances);

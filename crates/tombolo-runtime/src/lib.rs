@@ -14,6 +14,7 @@ pub mod invoke;
 mod prepare;
 mod service;
 mod shares;
+mod survey;
 mod totals;
 
 pub use compile::Compiler;
@@ -24,5 +25,6 @@ pub use service::{Service, ServiceConfig, ServiceError};
 /// What one request used.
 pub use tombolo_capability::{Meter, Usage};
 pub use totals::{Sum, Totals};
+pub use survey::{Survey, survey};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;

@@ -103,11 +103,24 @@ impl Up {
         std::path::Path::new(&format!("/proc/{}/root", self.child.id())).join(inside)
     }
 
+    /// What the kernel says of the process: a line of its `/proc/PID/status`, without the name.
+    pub fn status(&self, name: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        line_of(&status, name)
+    }
+
+    /// The same of each of its threads.
+    pub fn thread_statuses(&self, name: &str) -> Vec<String> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        // A thread may end meanwhile.
+        let statuses =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).ok());
+        statuses.map(|status| line_of(&status, name)).collect()
+    }
+
     /// Kilobytes resident.
     pub fn memory_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        self.status("VmRSS").trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Whether a file whose name has `part` in it is mapped into its memory.
@@ -144,4 +157,9 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn line_of(status: &str, name: &str) -> String {
+    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(found, _)| *found == name).unwrap().1.trim().to_owned()
 }

@@ -5,6 +5,7 @@
 
 mod cache;
 mod compile;
+mod doctor;
 mod failure;
 mod inspect;
 mod pairs;
@@ -34,6 +35,7 @@ enum Command {
     Inspect(inspect::Inspect),
     #[command(name = compile::SUBCOMMAND, hide = true)]
     Compile(compile::Compile),
+    Doctor(doctor::Doctor),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,10 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
         Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
         Command::Compile(compile) => compile.run(),
+        Command::Doctor(doctor) => {
+            let cache = cache::folder(|name| std::env::var_os(name));
+            doctor.run(cache, std::env::var_os("PATH"), &mut io::stdout().lock())
+        }
     };
     match result {
         Ok(code) => code,

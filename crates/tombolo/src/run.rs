@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tombolo_cap_wasi::adapt::Shape;
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{Directory, Input, Network, Output, World};
+use tombolo_cap_wasi::{Access, Directory, Input, Network, Output, World};
+use tombolo_confine::Plan;
 use tombolo_node::{Allocation, EngineConfig, Interruption};
 use tombolo_runtime::inspect::{self, Kind};
 use tombolo_runtime::invoke::Invoked;
@@ -50,6 +51,9 @@ pub(crate) struct Run {
     /// Let it listen at an address
     #[arg(long = "listen", value_name = "ADDRESS")]
     listen: Vec<SocketAddr>,
+    /// Let this process itself use any file; to find out whether the second wall is what fails
+    #[arg(long)]
+    no_confine: bool,
     /// Arguments of the program or function
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<String>,
@@ -65,6 +69,10 @@ impl Run {
         let engine = EngineConfig { allocation: Allocation::OnDemand, interruption: Interruption::Never };
         // Without a cache a program runs as well, only later.
         let artefacts = cache.as_ref().and_then(|folder| ArtefactCache::open(folder).ok());
+        if !self.no_confine {
+            // Before anything starts a thread. Says nothing: stderr is the program's.
+            tombolo_confine::confine_files(&self.plan(cache.as_deref()));
+        }
         let runtime = Runtime::new(engine, Vec::new(), artefacts, Compiler::Inside);
         let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
@@ -94,6 +102,19 @@ impl Run {
         tokio.shutdown_background();
         // What does not fit in eight bits is a failure too.
         Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    }
+
+    /// What running needs of the file system: the file has been read, the cache is there.
+    fn plan(&self, cache: Option<&Path>) -> Plan {
+        let mut plan = Plan::program();
+        plan.write.extend(cache.map(Path::to_owned));
+        for Directory { host, access, .. } in &self.directories {
+            match access {
+                Access::Read => plan.read.push(host.clone()),
+                Access::Write => plan.write.push(host.clone()),
+            }
+        }
+        plan
     }
 
     async fn call(

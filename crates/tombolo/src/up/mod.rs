@@ -2,6 +2,7 @@
 
 mod app;
 mod build;
+mod walls;
 mod watch;
 
 use std::io::{self, Write};
@@ -22,6 +23,7 @@ use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
 use app::Source;
+use walls::Walls;
 
 /// Serve an app: a spin.toml, the folder of one, or a single component
 ///
@@ -62,6 +64,9 @@ pub(crate) struct Up {
     /// Serve anew whenever the app changes, and build when its sources change
     #[arg(long)]
     watch: bool,
+    /// Do not give up what serving does not need; to find out whether that is what fails
+    #[arg(long)]
+    no_confine: bool,
 }
 
 impl Up {
@@ -75,10 +80,13 @@ impl Up {
         if self.build {
             build::build(&app, source.root())?;
         }
+        let state = source.root().join(".tombolo");
+        // Before anything starts a thread: see `tombolo_confine`.
+        self.walls().put_up(|| walls::plan(&source, &app, &state, cache.as_deref()));
         let config = NodeConfig {
             listen: self.listen,
             root: source.root().to_owned(),
-            state: source.root().join(".tombolo"),
+            state,
             artefacts: cache.clone(),
             environment: self.environment.iter().cloned().collect(),
             engine: EngineConfig {
@@ -104,6 +112,14 @@ impl Up {
             Drain::Forced => {
                 Err(Failure::new("requests under way were cut: they took longer than the drain"))
             }
+        }
+    }
+
+    fn walls(&self) -> Walls {
+        match (self.no_confine, self.watch) {
+            (true, _) => Walls::None,
+            (false, true) => Walls::Watching,
+            (false, false) => Walls::All,
         }
     }
 

@@ -1,0 +1,127 @@
+//! The second wall around a server: what its app needs, and no more.
+
+use std::fs;
+use std::path::Path;
+
+use tombolo_confine::{Plan, Report, State};
+use tombolo_model::{App, Source as Code};
+use tombolo_store::ArtefactCache;
+
+use super::app::Source;
+use super::say;
+
+/// How much of the second wall goes up.
+pub(crate) enum Walls {
+    /// All of it.
+    All,
+    /// What leaves build commands free: compilers are anywhere and do anything.
+    Watching,
+    /// Nothing, as asked.
+    None,
+}
+
+impl Walls {
+    /// Puts them up, around the files of `plan`. Whatever this kernel lacks is said once; serving
+    /// goes on without it, as it did before there was a second wall.
+    pub(crate) fn put_up(&self, plan: impl FnOnce() -> Plan) {
+        let report = match self {
+            Self::All => tombolo_confine::confine(&plan()),
+            Self::Watching => {
+                say("No second wall with --watch: build commands need what serving does not\n");
+                tombolo_confine::settle()
+            }
+            Self::None => {
+                tombolo_confine::raise_open_files();
+                return say("No second wall: --no-confine\n");
+            }
+        };
+        tell(&report);
+    }
+}
+
+fn tell(report: &Report) {
+    for (wall, state) in &report.walls {
+        match state {
+            State::On { detail } => tracing::info!("wall: {}: {detail}", wall.name()),
+            State::Off { reason } => tracing::info!("no wall: {}: {reason}", wall.name()),
+        }
+    }
+    let missing: Vec<String> =
+        report.missing().map(|(wall, reason)| format!("{} ({reason})", wall.name())).collect();
+    if !missing.is_empty() {
+        tracing::warn!(
+            "serving without a part of the second wall: {}; `tombolo doctor` shows all of it",
+            missing.join(", ")
+        );
+    }
+}
+
+/// What serving `app` needs of the file system: its own files to read, its state and the cache to
+/// write. What an app newly can name is to be added here.
+///
+/// Makes the folders that are written to, as only what is there can be granted. One that cannot be
+/// made is reported by whoever first writes to it.
+pub(crate) fn plan(source: &Source, app: &App, state: &Path, cache: Option<&Path>) -> Plan {
+    let mut plan = Plan::program();
+    match source {
+        // With its folder, so that a mounted folder can be exchanged while it is served.
+        Source::Manifest { root, .. } => plan.read.push(root.clone()),
+        // Lies anywhere, maybe in a home.
+        Source::Component { file, .. } => plan.read.push(file.clone()),
+    }
+    // These may be anywhere else.
+    for component in app.components.values() {
+        if let Code::Path(path) = &component.source {
+            plan.read.push(source.root().join(path));
+        }
+        plan.read.extend(component.files.iter().map(|mount| source.root().join(&mount.source)));
+    }
+    let _ = fs::create_dir_all(state);
+    plan.write.push(state.to_owned());
+    if let Some(cache) = cache {
+        // Makes it for this user alone.
+        let _ = ArtefactCache::open(cache);
+        plan.write.push(cache.to_owned());
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn an_app_needs_its_folder_and_what_it_names_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("app");
+        fs::create_dir(&root).unwrap();
+        let file = root.join("spin.toml");
+        let text = "spin_manifest_version = 2\n[application]\nname = \"app\"\n[[trigger.http]]\n\
+            route = \"/...\"\ncomponent = \"web\"\n[component.web]\nsource = \"../web.wasm\"\n\
+            files = [{ source = \"/srv/assets\", destination = \"/\" }]\n";
+        fs::write(&file, text).unwrap();
+        let source = Source::find(&root, BTreeMap::new()).unwrap();
+        let (state, cache) = (root.join(".tombolo"), folder.path().join("cache/artefacts"));
+        let found = plan(&source, &source.read().unwrap(), &state, Some(&cache));
+        let program = Plan::program();
+        assert_eq!(
+            found.read[program.read.len()..],
+            [root.clone(), root.join("../web.wasm"), "/srv/assets".into()]
+        );
+        assert_eq!(found.write[program.write.len()..], [state.clone(), cache.clone()]);
+        assert_eq!(found.run, program.run);
+        assert!(state.is_dir() && cache.is_dir());
+    }
+
+    #[test]
+    fn a_component_alone_needs_itself_and_not_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("web.wasm");
+        fs::write(&file, "").unwrap();
+        let source = Source::find(&file, BTreeMap::new()).unwrap();
+        let found = plan(&source, &source.read().unwrap(), &folder.path().join(".tombolo"), None);
+        assert!(found.read.contains(&file) && !found.read.contains(&folder.path().to_owned()));
+    }
+}
