@@ -62,6 +62,13 @@ pub fn random_huge(out: ResponseOutparam) {
     answer::text(out, &format!("got {} bytes", bytes.len()));
 }
 
+/// As many bytes as one call may ask for here, again and again.
+pub fn random_large() {
+    loop {
+        black_box(random::get_random_bytes(16 << 20));
+    }
+}
+
 pub fn sleep() {
     monotonic_clock::subscribe_duration(u64::MAX).block();
 }

@@ -28,6 +28,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
             "clock" => compute::clock(),
             "random" => compute::random(),
             "random-huge" => compute::random_huge(out),
+            "random-large" => compute::random_large(),
             "sleep" => compute::sleep(),
             "busy-poll" => compute::busy_poll(),
             "poll-nothing" => compute::poll_nothing(),
