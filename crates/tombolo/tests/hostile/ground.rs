@@ -13,22 +13,22 @@ use crate::attack::{Attack, brief};
 use crate::waiting;
 
 /// How long a request may take here.
-pub(crate) const REQUEST_MS_MAX: u64 = 1000;
+const REQUEST_MS_MAX: u64 = 1000;
 /// What an answer may take beyond that: an unoptimised host on a busy machine.
 const LATE_MAX: Duration = Duration::from_secs(2);
-/// How often the neighbour is asked: the median of so many stands one slow answer in two.
+/// How often the neighbour is asked. The median of so many bears seven that a busy machine made slow.
 const PROBES: usize = 15;
 /// What an attack may cost the neighbour: so many times its quiet median, and so much.
 const SLOWER_TIMES: u32 = 20;
 const SLOWER_BY: Duration = Duration::from_millis(50);
 /// What may stay in memory after an attack: pages of the pool and of the allocator that are kept for
-/// the next guest. One guest alone could hold 64 MiB of memory.
+/// the next guest. It is half of what one guest can hold, so that one left behind is seen.
 const KEPT_KB_MAX: u64 = 32 << 10;
 /// How long giving memory back may take.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 
-/// The bounds of every hostile component.
-const LIMITS: &str = "memory_mib_max = 64\nrequest_ms_max = 1000";
+/// How much memory a hostile component may have.
+const MEMORY_MIB_MAX: u64 = 64;
 
 /// One at a time: a test that measures must not be measured by another.
 static TURN: Mutex<()> = Mutex::new(());
@@ -91,7 +91,8 @@ impl Ground {
             writeln!(
                 text,
                 "[[trigger.http]]\nroute = \"/{name}/...\"\ncomponent = \"{name}\"\n\
-                 [component.{name}]\nsource = \"{source}\"\n{lines}\n[component.{name}.tool.tombolo]\n{LIMITS}\n{limits}"
+                 [component.{name}]\nsource = \"{source}\"\n{lines}\n[component.{name}.tool.tombolo]\n\
+                 memory_mib_max = {MEMORY_MIB_MAX}\nrequest_ms_max = {REQUEST_MS_MAX}\n{limits}"
             )
             .unwrap();
         }

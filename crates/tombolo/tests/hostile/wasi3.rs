@@ -30,6 +30,7 @@ fn a_guest_on_wasi_0_3_is_bounded_too() {
         attack("/wasi3/streams", Status(500)),
         attack("/wasi3/futures", Status(500)),
         attack("/wasi3/calls", Status(500)),
+        attack("/wasi3/calls", Status(500)).at_once(4),
         attack("/wasi3/spawned", OneOf(&[500, 504])),
         attack("/wasi3/fields", Status(500)),
     ]);
