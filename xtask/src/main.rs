@@ -2,6 +2,7 @@
 
 mod bench;
 mod guests;
+mod hostile;
 mod soak;
 mod tidy;
 
@@ -17,6 +18,8 @@ enum Chore {
     Guests,
     /// Check what no compiler checks: file sizes, dependency directions, dead links, stray files
     Tidy,
+    /// Run the guests that mean harm, and list how each attack ended
+    Hostile,
     /// Compare with native hyper and `wasmtime serve`, alternating, and print medians and ratios
     Bench(bench::Bench),
     /// Load a server with hello, hostile and slow guests for ten minutes: flat memory, nothing lost
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Chore::parse() {
         Chore::Guests => guests::build(&root),
         Chore::Tidy => tidy::check(&root),
+        Chore::Hostile => hostile::run(&root),
         Chore::Bench(bench) => bench.run(&root),
         Chore::Soak(soak) => soak.run(&root),
         Chore::Hyper { address } => bench::native::serve(address),

@@ -107,6 +107,13 @@ impl Connection {
         Ok((size > 0).then_some(chunk))
     }
 
+    /// So many bytes, or as many as came before the end.
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.reader.by_ref().take(length as u64).read_to_end(&mut bytes);
+        bytes
+    }
+
     fn chunks(&mut self, response: &mut Response) {
         loop {
             match self.chunk() {

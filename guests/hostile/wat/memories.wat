@@ -1,0 +1,35 @@
+;; Many modules, each with a memory that it grows to the end and writes to.
+(component
+  (import "wasi:http/types@0.2.0" (instance $types
+    (export "incoming-request" (type (sub resource)))
+    (export "response-outparam" (type (sub resource)))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $out))
+  (core module $taker
+    (memory $memory 1)
+    (func (export "take")
+      (loop $again (br_if $again (i32.ne (memory.grow $memory (i32.const 1)) (i32.const -1))))
+      (memory.fill $memory (i32.const 0) (i32.const 1) (i32.mul (memory.size $memory) (i32.const 65536)))))
+  (core instance $a (instantiate $taker))
+  (core instance $b (instantiate $taker))
+  (core instance $c (instantiate $taker))
+  (core instance $d (instantiate $taker))
+  (core instance $e (instantiate $taker))
+  (core instance $f (instantiate $taker))
+  (core module $attack
+    (import "a" "take" (func $a))
+    (import "b" "take" (func $b))
+    (import "c" "take" (func $c))
+    (import "d" "take" (func $d))
+    (import "e" "take" (func $e))
+    (import "f" "take" (func $f))
+    (func (export "handle") (param i32 i32)
+      (call $a) (call $b) (call $c) (call $d) (call $e) (call $f)
+      unreachable))
+  (core instance $guest (instantiate $attack
+    (with "a" (instance $a)) (with "b" (instance $b)) (with "c" (instance $c))
+    (with "d" (instance $d)) (with "e" (instance $e)) (with "f" (instance $f))))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+    (canon lift (core func $guest "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))

@@ -1,0 +1,16 @@
+;; Waits for a memory nobody else has, for ever.
+(component
+  (import "wasi:http/types@0.2.0" (instance $types
+    (export "incoming-request" (type (sub resource)))
+    (export "response-outparam" (type (sub resource)))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $out))
+  (core module $attack
+    (memory 1 1)
+    (func (export "handle") (param i32 i32)
+      (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))
+  (core instance $guest (instantiate $attack))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+    (canon lift (core func $guest "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))
