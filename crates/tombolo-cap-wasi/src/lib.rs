@@ -14,6 +14,6 @@ mod world;
 
 pub use link::{link, provides};
 pub use network::Network;
-pub use outbound::Outbound;
+pub use outbound::{Outbound, OutboundConfig, OutboundUsage, OutboundView};
 pub use output::{LogLine, LogSender, LogStream};
 pub use world::{Access, Directory, Input, Output, World};

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{Access, Directory, Input, LogSender, Network, Output, World};
+use tombolo_cap_wasi::{
+    Access, Directory, Input, LogSender, Network, Outbound, OutboundConfig, Output, World,
+};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_gateway::{RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Route};
@@ -151,7 +153,7 @@ impl Loader<'_> {
                 input: Input::Empty,
                 output: Output::Logged { component: component.id.as_str().into(), sender: self.logs.clone() },
             },
-            outbound,
+            outbound: Outbound::new(OutboundConfig::to(outbound)),
             grants: Arc::new(grants),
             limits: component.limits.clone(),
         };

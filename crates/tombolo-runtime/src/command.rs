@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tombolo_cap_wasi::{Outbound, World};
+use tombolo_cap_wasi::{Outbound, OutboundConfig, World};
 use tombolo_capability::{Grants, Guest, GuestParts, MemoryBudget};
-use tombolo_model::outbound::AllowedHosts;
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
@@ -41,7 +40,7 @@ pub async fn run(prepared: &Prepared, world: &World, memory_bytes_max: u64) -> R
     let start = |error: wasmtime::Error| CommandError::Start { reason: format!("{error:#}") };
     let guest = Guest::new(GuestParts {
         wasi: world.open().map_err(start)?,
-        outbound: Box::new(Outbound::new(Arc::new(AllowedHosts::none()))),
+        outbound: Box::new(Outbound::new(OutboundConfig::none()).open()),
         memory: MemoryBudget::new(memory_bytes_max),
         grants: Arc::new(Grants::default()),
     });

@@ -10,7 +10,6 @@ use tokio::sync::{Semaphore, oneshot};
 use tombolo_cap_wasi::{Outbound, World};
 use tombolo_capability::{Grants, Guest, GuestParts, MemoryBudget};
 use tombolo_model::Limits;
-use tombolo_model::outbound::AllowedHosts;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -27,7 +26,7 @@ pub struct ServiceConfig {
     /// What it may see of the machine.
     pub world: World,
     /// Where it may send requests.
-    pub outbound: Arc<AllowedHosts>,
+    pub outbound: Arc<Outbound>,
     /// What it was granted.
     pub grants: Arc<Grants>,
     /// What it may use.
@@ -151,7 +150,7 @@ impl Service {
         let ServiceConfig { world, outbound, grants, limits } = &self.config;
         let guest = Guest::new(GuestParts {
             wasi: world.open()?,
-            outbound: Box::new(Outbound::new(Arc::clone(outbound))),
+            outbound: Box::new(outbound.open()),
             memory: MemoryBudget::new(limits.memory_bytes_max),
             grants: Arc::clone(grants),
         });
