@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tombolo_model::outbound::AllowedHosts;
+use tombolo_model::outbound::{AllowedHosts, Destination};
+use tombolo_model::reach::PrivateNetworks;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
@@ -12,8 +13,12 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 pub struct Network {
     /// Exact addresses it may connect or send to.
     pub connect: Vec<SocketAddr>,
-    /// Addresses it may connect or send to by rule: `tcp://…` and `udp://…`.
+    /// Addresses it may connect or send to by rule: `tcp://…` and `udp://…`. A socket goes to an
+    /// address and says no name, so rules with names never match; one with `*` opens public addresses.
     pub allowed: Arc<AllowedHosts>,
+    /// What the operator says to addresses that are not public. `connect` is the operator's own word,
+    /// and is not asked.
+    pub private: PrivateNetworks,
     /// Addresses it may listen at.
     pub listen: Vec<SocketAddr>,
     /// Whether it may ask for the addresses of a name.
@@ -25,7 +30,7 @@ pub struct Network {
 pub enum Names {
     /// It may not: a lookup would carry data out.
     Refused,
-    /// It may: something it was granted is a name.
+    /// It may, every name: the engine has one switch for all. Something it was granted is a name.
     Resolved,
 }
 
@@ -34,6 +39,7 @@ impl Default for Network {
         Self {
             connect: Vec::new(),
             allowed: Arc::new(AllowedHosts::none()),
+            private: PrivateNetworks::default(),
             listen: Vec::new(),
             names: Names::Refused,
         }
@@ -81,7 +87,9 @@ impl Network {
 
     fn may_reach(&self, scheme: &str, address: SocketAddr) -> bool {
         let exactly = self.connect.iter().any(|granted| same(*granted, address));
-        exactly || self.allowed.allows(scheme, &address.ip().to_canonical().to_string(), address.port())
+        let host = address.ip().to_canonical().to_string();
+        let to = Destination { scheme, host: &host, port: address.port() };
+        exactly || self.allowed.reaches(&to, address.ip(), self.private)
     }
 }
 
@@ -123,6 +131,21 @@ mod tests {
         assert!(!network.allows(at("127.0.0.1:80"), &SocketAddrUse::TcpConnect));
         let chosen = Network { listen: vec![at("127.0.0.1:0")], ..Network::default() };
         assert!(chosen.allows(at("127.0.0.1:34567"), &SocketAddrUse::TcpListen));
+    }
+
+    #[test]
+    fn a_rule_for_every_host_opens_the_internet_and_not_this_machine() {
+        let allowed = Arc::new(AllowedHosts::parse(["tcp://*:*", "udp://10.0.0.1:53"]).unwrap());
+        let network = Network { allowed, connect: vec![at("127.0.0.1:80")], ..Network::default() };
+        let connects = |address| network.allows(at(address), &SocketAddrUse::TcpConnect);
+        assert!(connects("1.1.1.1:80") && connects("127.0.0.1:80"));
+        for address in ["127.0.0.1:81", "[::1]:80", "169.254.169.254:80", "10.0.0.1:80", "0.0.0.0:80"] {
+            assert!(!connects(address), "{address}");
+        }
+        assert!(network.allows(at("10.0.0.1:53"), &SocketAddrUse::UdpSend));
+        let network = Network { private: PrivateNetworks::Refused, ..network };
+        assert!(network.allows(at("127.0.0.1:80"), &SocketAddrUse::TcpConnect), "the operator's word");
+        assert!(!network.allows(at("10.0.0.1:53"), &SocketAddrUse::UdpSend));
     }
 
     #[test]

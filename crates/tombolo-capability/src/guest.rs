@@ -57,10 +57,11 @@ impl Guest {
         Self { wasi, http, outbound, table, memory, meter, grants, views: Vec::new() }
     }
 
-    /// Begins another request, charged to `meter`.
-    pub fn charge(&mut self, meter: Arc<Meter>) {
+    /// Begins another request, charged to `meter`, whose own requests go over `outbound`.
+    pub fn charge(&mut self, meter: Arc<Meter>, outbound: Box<dyn WasiHttpHooks>) {
         self.memory.charge(Arc::clone(&meter));
         self.meter = meter;
+        self.outbound = outbound;
     }
 
     /// How many resources it has left from its requests so far.

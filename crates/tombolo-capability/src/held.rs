@@ -44,7 +44,33 @@ pub(crate) fn held_bytes(table: &mut ResourceTable) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+
     use super::*;
+
+    type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+    type Sent = Result<(http::Response<WasiBody>, Io), Error>;
+
+    struct Hooks;
+
+    impl WasiHttpHooks for Hooks {
+        fn is_forbidden_header(&mut self, _: &http::HeaderName) -> bool {
+            false
+        }
+
+        fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+            std::sync::Arc::new(|_: &http::HeaderName| false)
+        }
+
+        fn send_request(
+            &mut self,
+            _: http::Request<WasiBody>,
+            _: Option<RequestOptions>,
+            _: Io,
+        ) -> Box<dyn Future<Output = Sent> + Send> {
+            Box::new(async { Err(Error::HttpRequestDenied) })
+        }
+    }
 
     #[test]
     fn headers_and_resources_count() {
@@ -54,8 +80,8 @@ mod tests {
         assert_eq!(held_bytes(&mut table), RESOURCE_BYTES);
         let mut headers = http::HeaderMap::new();
         headers.insert("name", http::HeaderValue::from_str(&"x".repeat(10_000)).unwrap());
-        let hooks = wasmtime_wasi_http::default_hooks();
-        table.push(FieldMap::new_immutable(hooks, headers)).unwrap();
+        let fields = FieldMap::new_immutable(&mut Hooks, headers);
+        table.push(fields).unwrap();
         let held = held_bytes(&mut table);
         assert!((10_000..12_000).contains(&held), "{held}");
     }

@@ -12,8 +12,12 @@ mod guest;
 mod held;
 mod memory;
 mod meter;
+mod outbound;
+mod turns;
 
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
 pub use memory::{MemoryBudget, MemoryExceeded};
 pub use meter::{CpuExceeded, Meter, Slice, Usage};
+pub use outbound::{OutboundUsage, OverBudget};
+pub use turns::Turns;

@@ -1,9 +1,13 @@
 //! What one request used.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::outbound::OutboundUsage;
 
 /// What one request used so far: its guest adds, whoever records the request reads.
 ///
@@ -19,6 +23,8 @@ pub struct Meter {
     slice_cpu_ns: AtomicU64,
     /// Whether the guest has used up a whole slice before.
     is_heavy: AtomicBool,
+    /// Its turn on a core, while it is polled; only heavy guests need one.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
     host_calls: AtomicU64,
     host_ns: AtomicU64,
     /// When the guest called the host, in nanoseconds since `started`; 0 while it does not.
@@ -26,6 +32,7 @@ pub struct Meter {
     memory_bytes: AtomicU64,
     held_bytes: AtomicU64,
     request_bytes: AtomicU64,
+    outbound: OutboundUsage,
 }
 
 /// What a [`Meter`] says.
@@ -45,6 +52,10 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Bytes of the request's body that the guest took.
     pub request_bytes: u64,
+    /// Requests to other hosts, those that were refused included.
+    pub outbound_requests: u64,
+    /// Bytes of bodies to and from other hosts.
+    pub outbound_bytes: u64,
 }
 
 /// A guest used all the time on a core that it may.
@@ -65,12 +76,14 @@ impl Meter {
             slice_ns: AtomicU64::new(0),
             slice_cpu_ns: AtomicU64::new(0),
             is_heavy: AtomicBool::new(false),
+            turn: Mutex::new(None),
             host_calls: AtomicU64::new(0),
             host_ns: AtomicU64::new(0),
             host_since_ns: AtomicU64::new(0),
             memory_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
             request_bytes: AtomicU64::new(0),
+            outbound: OutboundUsage::default(),
         }
     }
 
@@ -82,7 +95,14 @@ impl Meter {
             host_calls: self.host_calls.load(Relaxed),
             memory_bytes: self.memory_bytes.load(Relaxed) + self.held_bytes.load(Relaxed),
             request_bytes: self.request_bytes.load(Relaxed),
+            outbound_requests: self.outbound.requests(),
+            outbound_bytes: self.outbound.bytes_sent() + self.outbound.bytes_received(),
         }
+    }
+
+    /// What the guest's own requests use.
+    pub fn outbound(&self) -> &OutboundUsage {
+        &self.outbound
     }
 
     /// When the request began.
@@ -106,6 +126,11 @@ impl Meter {
     pub fn tick(&self) -> Result<(), CpuExceeded> {
         self.is_heavy.store(true, Relaxed);
         self.check(self.cpu_ns.load(Relaxed) + self.slice_so_far())
+    }
+
+    /// The guest has a turn on a core until its slice ends.
+    pub(crate) fn took_turn(&self, turn: OwnedSemaphorePermit) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
     }
 
     fn check(&self, used_ns: u64) -> Result<(), CpuExceeded> {
@@ -187,6 +212,9 @@ impl Drop for Slice<'_> {
         let used = self.0.cpu_ns.load(Relaxed) + self.0.slice_so_far();
         self.0.cpu_ns.store(used, Relaxed);
         self.0.slice_ns.store(0, Relaxed);
+        if self.0.is_heavy.load(Relaxed) {
+            *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 }
 

@@ -82,7 +82,8 @@ impl RequestRecord {
 
 impl Drop for RequestRecord {
     fn drop(&mut self) {
-        let Usage { cpu, host, host_calls, memory_bytes, request_bytes } = self.usage();
+        let Usage { cpu, host, host_calls, memory_bytes, request_bytes, .. } = self.usage();
+        let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
         let Self { id, started, target, outcome, status, response_bytes, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let (app, component) = target.as_ref().map_or(("", ""), |(app, component)| (&**app, &**component));
@@ -92,7 +93,7 @@ impl Drop for RequestRecord {
             took_us = us(started.elapsed()),
             cpu_us = us(cpu),
             host_us = us(host),
-            host_calls, memory_bytes, request_bytes, response_bytes,
+            host_calls, memory_bytes, request_bytes, response_bytes, outbound_requests, outbound_bytes,
         );
     }
 }

@@ -4,14 +4,17 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`manifest`] (an application as it is written), [`outbound`], [`route`].
+//! [`manifest`] (an application as it is written), [`address`],
+//! [`reach`] (which addresses a grant opens), [`outbound`], [`route`].
 
+pub mod address;
 pub mod app;
 pub mod digest;
 pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod outbound;
+pub mod reach;
 pub mod route;
 
 pub use app::{App, Component, FileMount, HttpTrigger, Source};

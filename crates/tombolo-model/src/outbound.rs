@@ -4,6 +4,8 @@
 //! address, `*`, `*.suffix`, a network in CIDR form, `self` or `self.alt`; the port is a number, a
 //! range `low..high` or `*`, and may be left out where the scheme has a usual one.
 //!
+//! A grant is for a name; which addresses it opens behind that name, [`crate::reach`] says.
+//!
 //! Source: Spin, `crates/outbound-networking-config/src/allowed_hosts.rs`, and its documentation.
 
 use std::fmt;
@@ -11,9 +13,23 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::address::Place;
+use crate::reach::{PrivateNetworks, Reach};
+
 /// What a component may connect to. Empty allows nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<Rule>);
+
+/// Where a connection is to go, in the words of whoever asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination<'a> {
+    /// What is spoken there: `http`, `tcp`.
+    pub scheme: &'a str,
+    /// A name or an address, without brackets.
+    pub host: &'a str,
+    /// The port.
+    pub port: u16,
+}
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +49,11 @@ enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
     Any,
+    /// A name.
     Exactly(String),
     /// Every name that ends in this, the leading dot included.
     Below(String),
+    /// Addresses, often one.
     Network(IpNet),
     /// The app's own address: `self` or `self.alt`.
     Itself,
@@ -77,9 +95,25 @@ impl AllowedHosts {
         self.0.is_empty()
     }
 
-    /// Whether a connection is allowed. `host` is a name or an address, without brackets.
+    /// Whether a host was granted, so that its name may be resolved. Whether an address it leads to
+    /// may be connected to, only [`Self::reaches`] knows. `host` is without brackets.
     pub fn allows(&self, scheme: &str, host: &str, port: u16) -> bool {
         self.0.iter().any(|rule| rule.allows(scheme, host, port))
+    }
+
+    /// Whether a connection may go to `address`, which is where `to` leads at the moment.
+    pub fn reaches(&self, to: &Destination<'_>, address: IpAddr, private: PrivateNetworks) -> bool {
+        let address = canonical(address);
+        let place = Place::of(address);
+        let is_itself = to.host.parse().map_or(true, |named| canonical(named) == address);
+        if !is_itself || !private.opens(place) || !self.allows(to.scheme, to.host, to.port) {
+            return false;
+        }
+        let literal = address.to_string();
+        let fits = |rule: &&Rule| {
+            rule.allows(to.scheme, to.host, to.port) || rule.allows(to.scheme, &literal, to.port)
+        };
+        self.0.iter().filter(fits).any(|rule| rule.host.reach().opens(place))
     }
 
     /// Whether a socket may go to a host that is called by a name, so that names must be resolved.
@@ -90,8 +124,7 @@ impl AllowedHosts {
             Scheme::Exactly(name) => matches!(name.as_str(), "tcp" | "udp"),
         };
         let named = |rule: &Rule| match &rule.host {
-            Host::Any | Host::Below(_) => true,
-            Host::Exactly(name) => name.parse::<IpAddr>().is_err(),
+            Host::Any | Host::Below(_) | Host::Exactly(_) => true,
             Host::Network(_) | Host::Itself => false,
         };
         self.0.iter().any(|rule| socket(rule) && named(rule))
@@ -172,6 +205,9 @@ impl Host {
         if let Ok(network) = text.parse() {
             return Ok(Self::Network(network));
         }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Network(canonical(address).into()));
+        }
         if text.contains('/') {
             return Err("expected no path after the host".into());
         }
@@ -205,14 +241,25 @@ impl Host {
             Self::Itself => false,
         }
     }
+
+    /// How it was written.
+    fn reach(&self) -> Reach {
+        match self {
+            // A network of all addresses is `*` by another name.
+            Self::Any => Reach::Wildcard,
+            Self::Network(network) if network.prefix_len() == 0 => Reach::Wildcard,
+            Self::Network(_) | Self::Itself => Reach::Literal,
+            Self::Exactly(name) if name == "localhost" => Reach::Localhost,
+            Self::Exactly(name) | Self::Below(name) if name.ends_with(".localhost") => Reach::Localhost,
+            Self::Exactly(_) => Reach::Name,
+            Self::Below(_) => Reach::Wildcard,
+        }
+    }
 }
 
 /// An IPv4 address written as an IPv6 one (RFC 4291 §2.5.5.2) is the IPv4 address.
 fn canonical(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
-    }
+    address.to_canonical()
 }
 
 impl Port {
@@ -308,7 +355,7 @@ mod tests {
             &[("tcp", "11.0.0.1", 7), ("tcp", "10.1.2.3", 8), ("tcp", "ten.example.com", 7)],
         );
         check("*://*:*", &[("http", "a", 1), ("x", "::1", 65535)], &[]);
-        check("http://[::1]:80", &[("http", "::1", 80)], &[("http", "::2", 80)]);
+        check("http://[::1]:80", &[("http", "::1", 80), ("http", "0:0::1", 80)], &[("http", "::2", 80)]);
         check("redis://localhost", &[("redis", "localhost", 6379)], &[("redis", "localhost", 1)]);
     }
 

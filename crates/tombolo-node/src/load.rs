@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{Access, Directory, Input, LogBudget, LogSender, Network, Output, World};
+use tombolo_cap_wasi::{
+    Access, Directory, Input, LogBudget, LogSender, Network, Outbound, OutboundConfig, Output, World,
+};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_gateway::{RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Route};
@@ -159,7 +161,11 @@ impl Loader<'_> {
                     budget: Arc::new(LogBudget::new(component.limits.log_bytes_per_s_max)),
                 },
             },
-            outbound,
+            outbound: Outbound::new(OutboundConfig {
+                connections_max: component.limits.outbound_connections_max,
+                bytes_max: component.limits.outbound_bytes_max,
+                ..OutboundConfig::to(outbound)
+            }),
             grants: Arc::new(grants),
             limits: component.limits.clone(),
             isolation: component.isolation,

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use tombolo_cap_wasi::World;
+use tombolo_cap_wasi::{Outbound, OutboundConfig, World};
 use tombolo_capability::{Grants, Meter, Usage};
-use tombolo_model::outbound::AllowedHosts;
 use tombolo_model::{Isolation, Limits};
 use tombolo_runtime::{
     Allocation, Compiler, EngineConfig, Interruption, Load, Pool, RequestBodyError, Runtime, Service,
@@ -105,7 +104,7 @@ fn service(
     let prepared = runtime.prepare(&bytes, origin, Load::Now)?;
     let config = ServiceConfig {
         world: World::none(),
-        outbound: Arc::new(AllowedHosts::none()),
+        outbound: Outbound::new(OutboundConfig::none()),
         grants: Arc::new(Grants::default()),
         limits: Limits::DEFAULT,
         isolation,

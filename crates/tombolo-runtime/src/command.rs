@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tombolo_cap_wasi::{Outbound, World};
+use tombolo_cap_wasi::{Outbound, OutboundConfig, World};
 use tombolo_capability::{Grants, Guest, GuestParts, Meter};
-use tombolo_model::outbound::AllowedHosts;
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
@@ -40,12 +39,13 @@ pub enum CommandError {
 pub async fn run(prepared: &Prepared, world: &World, memory_bytes_max: u64) -> Result<i32, CommandError> {
     let Kind::Command(version) = prepared.kind else { return Err(CommandError::NotCommand) };
     let start = |error: wasmtime::Error| CommandError::Start { reason: format!("{error:#}") };
+    let meter = Arc::new(Meter::new(Duration::MAX));
     let guest = Guest::new(GuestParts {
         wasi: world.open().map_err(start)?,
-        outbound: Box::new(Outbound::new(Arc::new(AllowedHosts::none()))),
+        outbound: Box::new(Outbound::new(OutboundConfig::none()).open(&meter)),
         memory_bytes_max,
         handles_max: u32::MAX,
-        meter: Arc::new(Meter::new(Duration::MAX)),
+        meter,
         grants: Arc::new(Grants::default()),
     });
     let pre = prepared.pre().map_err(|error| CommandError::Start { reason: error.to_string() })?;

@@ -189,6 +189,8 @@ pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     config.max_core_instances_per_component(64);
     config.max_memories_per_component(8);
     config.max_tables_per_component(64);
+    config.max_memories_per_module(8);
+    config.max_tables_per_module(16);
     config.max_memory_size(usize::try_from(pool.memory_bytes_max).unwrap_or(usize::MAX));
     // Pages a guest of the usual size touches are cleared by hand and kept, which beats returning
     // them to the system and faulting them in again at the next request.

@@ -121,6 +121,11 @@ impl Exchange {
             self.poll_guest(context).map_err(|error| ServiceError::from_engine(&error))?;
             if self.head.is_none() {
                 match self.heard.try_recv() {
+                    // One that says more is to come would open a tunnel, or leave the client waiting.
+                    Ok(Ok(head)) if head.status().is_informational() => {
+                        let reason = format!("its status is {}", head.status().as_u16());
+                        return Poll::Ready(Err(ServiceError::NoAnswer { reason }));
+                    }
                     Ok(Ok(head)) => self.head = Some(head),
                     Ok(Err(reason)) => return Poll::Ready(Err(ServiceError::NoAnswer { reason })),
                     // Only the guest sends, and it was just polled: it wakes us when it goes on.

@@ -2,10 +2,10 @@
 //! the next.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tombolo_capability::Guest;
+use tombolo_capability::{Guest, Turns};
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
 use wasmtime::{CallHook, Store, UpdateDeadline};
@@ -15,6 +15,9 @@ use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
 /// Handles of the engine for each of the host's: a guest has resources of its own, and two ends of
 /// what it streams.
 const HANDLES_PER_RESOURCE: usize = 4;
+/// Bytes one call hands to the host: they are copied without a pause, so they are a slice too. 16 MiB
+/// take some 5 ms.
+const CALL_BYTES_MAX: usize = 16 << 20;
 /// Resources an instance may have left from its requests and still be kept. Standard streams stay
 /// open, and clocks; what grows from request to request is a leak.
 const LEFT_MAX: usize = 64;
@@ -38,12 +41,13 @@ impl Pre {
 
 /// A store whose guest is held to `limits`, and yields at every tick, so that a loop holds a thread
 /// for one slice at most.
-pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits) -> Store<Guest> {
+pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits, turns: Turns) -> Store<Guest> {
     store.limiter(|guest| guest.memory());
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|mut store| {
+    store.epoch_deadline_callback(move |mut store| {
         store.data_mut().tick()?;
-        Ok(UpdateDeadline::Yield(1))
+        let turn = turns.next(Arc::clone(store.data().meter()));
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
     });
     store.call_hook(|store, hook| {
         match hook {
@@ -53,8 +57,7 @@ pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits) -> Store<Guest> 
         }
         Ok(())
     });
-    // What one call hands over is copied before anyone can refuse it.
-    store.set_hostcall_fuel(usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX));
+    store.set_hostcall_fuel(CALL_BYTES_MAX);
     let handles = (limits.handles_max as usize).saturating_mul(HANDLES_PER_RESOURCE);
     store.set_max_component_handles(handles);
     // Tasks, streams and futures of native async.

@@ -22,9 +22,9 @@ pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
 pub use prepare::{Load, Origin, PrepareError, Prepared, Runtime};
 pub use service::{Service, ServiceConfig, ServiceError};
+pub use survey::{Survey, survey};
 /// What one request used.
 pub use tombolo_capability::{Meter, Usage};
 pub use totals::{Sum, Totals};
-pub use survey::{Survey, survey};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;

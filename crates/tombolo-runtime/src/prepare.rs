@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tombolo_cap_wasi::adapt::AdaptError;
-use tombolo_capability::{Abi, AnyCapability, Guest};
+use tombolo_capability::{Abi, AnyCapability, Guest, Turns};
 use tombolo_model::Digest;
 use tombolo_store::{ArtefactCache, Miss};
 use wasmtime::component::{Component, InstancePre};
@@ -28,6 +28,7 @@ struct Shared {
     artefacts: Option<ArtefactCache>,
     compiler: Compiler,
     shares: Shares,
+    turns: Turns,
 }
 
 /// A component that can run here: compiled, and resolved against what it imports, now or before.
@@ -121,7 +122,8 @@ impl Runtime {
     ) -> Self {
         let engines = Engines::new(config, capabilities);
         let shares = Shares::new(config.instances_max());
-        Self { shared: Arc::new(Shared { engines, artefacts, compiler, shares }) }
+        let turns = Turns::new(std::thread::available_parallelism().map_or(1, usize::from));
+        Self { shared: Arc::new(Shared { engines, artefacts, compiler, shares, turns }) }
     }
 
     /// Makes the engine most components need. It takes a millisecond or two: who starts it on
@@ -267,6 +269,11 @@ impl Cold {
     /// The places of the pool its instances are made in.
     pub(crate) fn shares(&self) -> &Shares {
         &self.runtime.shared.shares
+    }
+
+    /// Who computes when many want to.
+    pub(crate) fn turns(&self) -> Turns {
+        self.runtime.shared.turns.clone()
     }
 
     /// Whether what was compiled is kept where it can be mapped again in a moment.

@@ -11,7 +11,6 @@ use http_body::Body;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 use tombolo_cap_wasi::{Outbound, World};
 use tombolo_capability::{CpuExceeded, Grants, Guest, GuestParts, Meter};
-use tombolo_model::outbound::AllowedHosts;
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
@@ -32,7 +31,7 @@ pub struct ServiceConfig {
     /// What it may see of the machine.
     pub world: World,
     /// Where it may send requests.
-    pub outbound: Arc<AllowedHosts>,
+    pub outbound: Arc<Outbound>,
     /// What it was granted.
     pub grants: Arc<Grants>,
     /// What it may use.
@@ -227,13 +226,13 @@ impl Service {
         let ServiceConfig { world, outbound, grants, limits, .. } = &self.config;
         let guest = Guest::new(GuestParts {
             wasi: world.open()?,
-            outbound: Box::new(Outbound::new(Arc::clone(outbound))),
+            outbound: Box::new(outbound.open(meter)),
             memory_bytes_max: limits.memory_bytes_max,
             handles_max: limits.handles_max,
             meter: Arc::clone(meter),
             grants: Arc::clone(grants),
         });
-        Ok(bounded(Store::new(pre.engine(), guest), limits))
+        Ok(bounded(Store::new(pre.engine(), guest), limits, self.cold.turns()))
     }
 
     /// A store for a request: that of an instance that waits for one, or a new one without exports.
@@ -241,7 +240,7 @@ impl Service {
         let Some(Idle { mut store, exports, requests }) = self.reserve.take::<E>() else {
             return Ok(Begun { store: self.store(pre, meter)?, exports: None, requests: 0 });
         };
-        store.data_mut().charge(Arc::clone(meter));
+        store.data_mut().charge(Arc::clone(meter), Box::new(self.config.outbound.open(meter)));
         store.set_epoch_deadline(1);
         Ok(Begun { store, exports: Some(exports), requests })
     }

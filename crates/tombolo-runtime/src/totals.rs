@@ -13,6 +13,8 @@ pub struct Totals {
     host_calls: AtomicU64,
     memory_bytes_peak: AtomicU64,
     request_bytes: AtomicU64,
+    outbound_requests: AtomicU64,
+    outbound_bytes: AtomicU64,
 }
 
 /// What [`Totals`] say at one moment.
@@ -33,6 +35,8 @@ impl Totals {
         self.host_calls.fetch_add(usage.host_calls, Relaxed);
         self.memory_bytes_peak.fetch_max(usage.memory_bytes, Relaxed);
         self.request_bytes.fetch_add(usage.request_bytes, Relaxed);
+        self.outbound_requests.fetch_add(usage.outbound_requests, Relaxed);
+        self.outbound_bytes.fetch_add(usage.outbound_bytes, Relaxed);
     }
 
     /// What they come to now.
@@ -46,6 +50,8 @@ impl Totals {
                 host_calls: self.host_calls.load(Relaxed),
                 memory_bytes: self.memory_bytes_peak.load(Relaxed),
                 request_bytes: self.request_bytes.load(Relaxed),
+                outbound_requests: self.outbound_requests.load(Relaxed),
+                outbound_bytes: self.outbound_bytes.load(Relaxed),
             },
         }
     }

@@ -20,6 +20,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Gives back what a guest made it take: glibc's kept up to 190 MB after a flood of headers. It is also
+/// the quicker one where many threads allocate.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The self-hosted WebAssembly application platform
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]

@@ -113,13 +113,26 @@ fn read_config_reads_what_was_granted_and_nothing_else() {
     }
 }
 
+/// The measurement sees the leak that is there, and none where none should be.
+#[test]
+fn secure_compare_finds_the_leak_of_the_early_exit_alone() {
+    let done = sandbox().tombolo(&["run", guest("secure-compare").to_str().unwrap()]);
+    let verdict = |variant: &str| {
+        let row = done.stdout.lines().find(|line| line.starts_with(variant)).unwrap_or_default();
+        row.split("   ").last().unwrap_or_default().to_owned()
+    };
+    let verdicts = [verdict("early exit"), verdict("constant time")];
+    assert_eq!(verdicts, ["leaks", "no leak found"], "{}{}", done.stdout, done.stderr);
+    assert_eq!(done.code, Some(0));
+}
+
 /// The READMEs' commands, word for word, from the root of the repository.
 #[test]
 fn the_commands_of_the_readmes_work() {
     let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
     let text = read("README.md") + &read("examples/README.md");
     let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    tombolo ")).collect();
-    assert!(commands.len() >= 11, "the READMEs show a command for each example");
+    assert!(commands.len() >= 12, "the READMEs show a command for each example");
     for command in commands {
         let arguments: Vec<&str> = command.split_whitespace().collect();
         let sandbox = sandbox();
