@@ -80,7 +80,7 @@ impl Guest {
     ///
     /// If it has had all its time or memory.
     pub fn tick(&mut self) -> wasmtime::Result<()> {
-        self.meter.gave_way();
+        self.meter.gives_way();
         self.meter.tick()?;
         self.memory.hold(held_bytes(&mut self.table))?;
         Ok(())

@@ -26,9 +26,11 @@ pub struct Meter {
     /// Its turn on a core, while it is polled; only heavy guests need one.
     turn: Mutex<Option<OwnedSemaphorePermit>>,
     host_calls: AtomicU64,
-    host_ns: AtomicU64,
-    /// When the guest called the host, in nanoseconds since `started`; 0 while it does not.
-    host_since_ns: AtomicU64,
+    waited_ns: AtomicU64,
+    /// When the guest began to wait, in nanoseconds since `started`; 0 while it does not.
+    waits_since_ns: AtomicU64,
+    /// Whether the guest's present pause is for others' sake.
+    gave_way: AtomicBool,
     memory_bytes: AtomicU64,
     held_bytes: AtomicU64,
     request_bytes: AtomicU64,
@@ -44,8 +46,8 @@ pub struct Usage {
     /// one is charged the time that passed while it was polled, since reading that clock costs as
     /// much as a small host call.
     pub cpu: Duration,
-    /// Time from calling the host to its return, what was waited for included.
-    pub host: Duration,
+    /// Time it waited in calls of the host: for another host, a store, a clock, its client.
+    pub waited: Duration,
     /// Calls from the guest to the host, those that manage its memory and resources included.
     pub host_calls: u64,
     /// The most bytes the memories and tables of the instance, and what the host held for it, came to.
@@ -78,8 +80,9 @@ impl Meter {
             is_heavy: AtomicBool::new(false),
             turn: Mutex::new(None),
             host_calls: AtomicU64::new(0),
-            host_ns: AtomicU64::new(0),
-            host_since_ns: AtomicU64::new(0),
+            waited_ns: AtomicU64::new(0),
+            waits_since_ns: AtomicU64::new(0),
+            gave_way: AtomicBool::new(false),
             memory_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
             request_bytes: AtomicU64::new(0),
@@ -91,7 +94,7 @@ impl Meter {
     pub fn usage(&self) -> Usage {
         Usage {
             cpu: Duration::from_nanos(self.cpu_ns.load(Relaxed)),
-            host: Duration::from_nanos(self.host_ns.load(Relaxed)),
+            waited: Duration::from_nanos(self.waited_ns.load(Relaxed)),
             host_calls: self.host_calls.load(Relaxed),
             memory_bytes: self.memory_bytes.load(Relaxed) + self.held_bytes.load(Relaxed),
             request_bytes: self.request_bytes.load(Relaxed),
@@ -112,7 +115,13 @@ impl Meter {
 
     /// The guest is polled until what is returned is dropped.
     pub fn slice(&self) -> Slice<'_> {
-        self.slice_ns.store(self.now(), Relaxed);
+        let now = self.now();
+        let waits_since = self.waits_since_ns.load(Relaxed);
+        if waits_since > 0 && !self.gave_way.load(Relaxed) {
+            self.waited_ns.store(self.waited_ns.load(Relaxed) + (now - waits_since), Relaxed);
+        }
+        self.gave_way.store(false, Relaxed);
+        self.slice_ns.store(now, Relaxed);
         let thread = if self.is_heavy.load(Relaxed) { thread_ns() } else { 0 };
         self.slice_cpu_ns.store(thread, Relaxed);
         Slice(self)
@@ -125,7 +134,7 @@ impl Meter {
     /// If it has had all its time.
     pub fn tick(&self) -> Result<(), CpuExceeded> {
         self.is_heavy.store(true, Relaxed);
-        self.check(self.cpu_ns.load(Relaxed) + self.slice_so_far())
+        self.check(self.cpu_ns.load(Relaxed) + self.slice_so_far(self.now()))
     }
 
     /// The guest has a turn on a core until its slice ends.
@@ -143,21 +152,12 @@ impl Meter {
     /// The guest calls the host.
     pub fn host_called(&self) {
         self.host_calls.store(self.host_calls.load(Relaxed) + 1, Relaxed);
-        self.host_since_ns.store(self.now(), Relaxed);
     }
 
-    /// The host returns to the guest.
-    pub fn host_returned(&self) {
-        let since = self.host_since_ns.load(Relaxed);
-        self.host_since_ns.store(0, Relaxed);
-        if since > 0 {
-            self.host_ns.store(self.host_ns.load(Relaxed) + (self.now() - since), Relaxed);
-        }
-    }
-
-    /// What seemed a call of the host was the guest giving way to others: its wait does not count.
-    pub fn gave_way(&self) {
-        self.host_since_ns.store(0, Relaxed);
+    /// The guest is about to let others go first: its pause is no wait, and what seemed a call of the
+    /// host was none.
+    pub fn gives_way(&self) {
+        self.gave_way.store(true, Relaxed);
         self.host_calls.store(self.host_calls.load(Relaxed).saturating_sub(1), Relaxed);
     }
 
@@ -181,11 +181,11 @@ impl Meter {
         nanoseconds(self.started.elapsed()).max(1)
     }
 
-    fn slice_so_far(&self) -> u64 {
+    fn slice_so_far(&self, now: u64) -> u64 {
         let (began, thread) = (self.slice_ns.load(Relaxed), self.slice_cpu_ns.load(Relaxed));
         match (began, thread) {
             (0, _) => 0,
-            (_, 0) => self.now().saturating_sub(began),
+            (_, 0) => now.saturating_sub(began),
             (_, thread) => thread_ns().saturating_sub(thread),
         }
     }
@@ -209,9 +209,11 @@ impl Slice<'_> {
 
 impl Drop for Slice<'_> {
     fn drop(&mut self) {
-        let used = self.0.cpu_ns.load(Relaxed) + self.0.slice_so_far();
+        let now = self.0.now();
+        let used = self.0.cpu_ns.load(Relaxed) + self.0.slice_so_far(now);
         self.0.cpu_ns.store(used, Relaxed);
         self.0.slice_ns.store(0, Relaxed);
+        self.0.waits_since_ns.store(now, Relaxed);
         if self.0.is_heavy.load(Relaxed) {
             *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
@@ -239,7 +241,7 @@ mod tests {
         }
     }
 
-    /// A guest that waits in the host is charged for its calls, not for a core.
+    /// A guest that waits is charged for its wait, not for a core; one that gives way for neither.
     #[test]
     fn waiting_is_no_time_on_a_core() {
         let meter = Meter::new(Duration::from_secs(1));
@@ -248,12 +250,15 @@ mod tests {
         slice.end().unwrap();
         std::thread::sleep(Duration::from_millis(20));
         let slice = meter.slice();
-        meter.host_returned();
+        meter.gives_way();
         slice.end().unwrap();
         let usage = meter.usage();
-        assert!(usage.host >= Duration::from_millis(20), "{usage:?}");
+        assert!(usage.waited >= Duration::from_millis(20), "{usage:?}");
         assert!(usage.cpu < Duration::from_millis(20), "{usage:?}");
-        assert_eq!(usage.host_calls, 1);
+        std::thread::sleep(Duration::from_millis(20));
+        meter.slice().end().unwrap();
+        assert_eq!(meter.usage().waited, usage.waited);
+        assert_eq!(usage.host_calls, 0, "giving way seemed one, and is none");
     }
 
     /// Asleep within a slice as a thread is that others push off its core.
@@ -277,15 +282,5 @@ mod tests {
         work(&meter, Duration::from_millis(3));
         assert_eq!(meter.tick(), Err(CpuExceeded { limit: Duration::from_millis(2) }));
         assert!(slice.end().is_err());
-    }
-
-    #[test]
-    fn giving_way_is_no_call_of_the_host() {
-        let meter = Meter::new(Duration::from_secs(1));
-        meter.host_called();
-        meter.gave_way();
-        meter.host_returned();
-        assert_eq!(meter.usage().host_calls, 0);
-        assert_eq!(meter.usage().host, Duration::ZERO);
     }
 }

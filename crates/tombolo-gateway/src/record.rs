@@ -69,10 +69,10 @@ impl RequestRecord {
         let usage = self.usage();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let text = format!(
-            "total;dur={:.3}, cpu;dur={:.3}, host;dur={:.3};desc=\"{} calls\", memory;desc=\"{} KiB\"",
+            "total;dur={:.3}, cpu;dur={:.3}, wait;dur={:.3}, host;desc=\"{} calls\", memory;desc=\"{} KiB\"",
             ms(self.started.elapsed()),
             ms(usage.cpu),
-            ms(usage.host),
+            ms(usage.waited),
             usage.host_calls,
             usage.memory_bytes >> 10,
         );
@@ -82,7 +82,7 @@ impl RequestRecord {
 
 impl Drop for RequestRecord {
     fn drop(&mut self) {
-        let Usage { cpu, host, host_calls, memory_bytes, request_bytes, .. } = self.usage();
+        let Usage { cpu, waited, host_calls, memory_bytes, request_bytes, .. } = self.usage();
         let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
         let Self { id, started, target, outcome, status, response_bytes, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -92,7 +92,7 @@ impl Drop for RequestRecord {
             %id, app, component, ?outcome, status,
             took_us = us(started.elapsed()),
             cpu_us = us(cpu),
-            host_us = us(host),
+            waited_us = us(waited),
             host_calls, memory_bytes, request_bytes, response_bytes, outbound_requests, outbound_bytes,
         );
     }
@@ -109,7 +109,7 @@ mod tests {
         let timing = record.server_timing();
         let timing = timing.to_str().unwrap();
         assert!(timing.starts_with("total;dur=0.0"), "{timing}");
-        let rest = ", cpu;dur=0.000, host;dur=0.000;desc=\"0 calls\", memory;desc=\"0 KiB\"";
+        let rest = ", cpu;dur=0.000, wait;dur=0.000, host;desc=\"0 calls\", memory;desc=\"0 KiB\"";
         assert!(timing.ends_with(rest), "{timing}");
     }
 }

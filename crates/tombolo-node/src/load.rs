@@ -13,7 +13,7 @@ use tombolo_cap_wasi::{
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_gateway::{RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Route};
-use tombolo_model::{App, Component, ComponentId, Source};
+use tombolo_model::{App, Component, ComponentId, Isolation, Source};
 use tombolo_runtime::{Load, PrepareError, Runtime, Service, ServiceConfig};
 
 /// Why an app cannot be served.
@@ -89,6 +89,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) root: &'a Path,
     /// Given to every component, over its own.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// Over what every component says.
+    pub(crate) isolation: Option<Isolation>,
     pub(crate) logs: LogSender,
     /// When code comes into memory.
     pub(crate) load: Load,
@@ -168,7 +170,7 @@ impl Loader<'_> {
             }),
             grants: Arc::new(grants),
             limits: component.limits.clone(),
-            isolation: component.isolation,
+            isolation: self.isolation.unwrap_or(component.isolation),
         };
         Service::new(prepared, config).map_err(|_| LoadError::NotHttp { component: id(), path })
     }

@@ -11,7 +11,7 @@ use tombolo_cap_kv::Kv;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
-use tombolo_model::App;
+use tombolo_model::{App, Isolation};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
@@ -30,6 +30,8 @@ pub struct NodeConfig {
     pub artefacts: Option<PathBuf>,
     /// Given to every component, over its own environment.
     pub environment: BTreeMap<String, String>,
+    /// How requests of every component are kept apart, over what the app says.
+    pub isolation: Option<Isolation>,
     /// Settings of the engine.
     pub engine: EngineConfig,
     /// Where components are compiled.
@@ -58,6 +60,7 @@ struct Parts {
     logs: Logs,
     root: PathBuf,
     environment: BTreeMap<String, String>,
+    isolation: Option<Isolation>,
 }
 
 impl Parts {
@@ -67,6 +70,7 @@ impl Parts {
             capabilities: &self.capabilities,
             root: &self.root,
             environment: &self.environment,
+            isolation: self.isolation,
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
@@ -98,7 +102,8 @@ impl Node {
     ///
     /// If the app cannot be served or the port is taken.
     pub async fn start(config: NodeConfig, app: &App) -> Result<Self, NodeError> {
-        let NodeConfig { listen, root, state, artefacts, environment, engine, compiler, gateway } = config;
+        let NodeConfig { listen, root, state, artefacts, environment, isolation, engine, compiler, gateway } =
+            config;
         let capabilities: Vec<Arc<dyn AnyCapability>> =
             vec![Arc::new(Kv::new(state.join("key_value.redb"))), Arc::new(Variables)];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
@@ -106,7 +111,15 @@ impl Node {
         let engines = runtime.clone();
         tokio::task::spawn_blocking(move || engines.warm_up());
         let logs = Logs::start(Some(state.join("logs")));
-        let parts = Parts { runtime, capabilities, gateway: Gateway::new(gateway), logs, root, environment };
+        let parts = Parts {
+            runtime,
+            capabilities,
+            gateway: Gateway::new(gateway),
+            logs,
+            root,
+            environment,
+            isolation,
+        };
         parts.load(app)?;
         let refuse = |source| NodeError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refuse)?;

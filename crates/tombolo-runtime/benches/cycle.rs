@@ -52,21 +52,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let beside: Vec<_> =
         (0..others).map(|number| service(&runtime, numbered(&lean, number), Isolation::Fresh)).collect();
     println!("{} other components in memory\n", beside.len());
-    println!("| case | p50 us | p90 us | p99 us | least us | host calls | host us | memory KiB |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("| case | p50 us | p90 us | p99 us | least us | host calls | memory KiB |");
+    println!("|---|---|---|---|---|---|---|");
     for Case { name, guest, isolation } in CASES {
         let service = service(&runtime, std::fs::read(wasm(guest))?, isolation)?;
         let (mut took, usage) = tokio.block_on(cycles(&service));
         took.sort_unstable();
         let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
         println!(
-            "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {:.1} | {} |",
+            "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {} |",
             at(0.5),
             at(0.9),
             at(0.99),
             at(0.0),
             usage.host_calls,
-            usage.host.as_secs_f64() * 1e6,
             usage.memory_bytes >> 10,
         );
     }

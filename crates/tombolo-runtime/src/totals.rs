@@ -9,7 +9,7 @@ use tombolo_capability::Usage;
 pub struct Totals {
     requests: AtomicU64,
     cpu_ns: AtomicU64,
-    host_ns: AtomicU64,
+    waited_ns: AtomicU64,
     host_calls: AtomicU64,
     memory_bytes_peak: AtomicU64,
     request_bytes: AtomicU64,
@@ -31,7 +31,7 @@ impl Totals {
         let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.requests.fetch_add(1, Relaxed);
         self.cpu_ns.fetch_add(nanoseconds(usage.cpu), Relaxed);
-        self.host_ns.fetch_add(nanoseconds(usage.host), Relaxed);
+        self.waited_ns.fetch_add(nanoseconds(usage.waited), Relaxed);
         self.host_calls.fetch_add(usage.host_calls, Relaxed);
         self.memory_bytes_peak.fetch_max(usage.memory_bytes, Relaxed);
         self.request_bytes.fetch_add(usage.request_bytes, Relaxed);
@@ -46,7 +46,7 @@ impl Totals {
             requests: self.requests.load(Relaxed),
             usage: Usage {
                 cpu: time(&self.cpu_ns),
-                host: time(&self.host_ns),
+                waited: time(&self.waited_ns),
                 host_calls: self.host_calls.load(Relaxed),
                 memory_bytes: self.memory_bytes_peak.load(Relaxed),
                 request_bytes: self.request_bytes.load(Relaxed),

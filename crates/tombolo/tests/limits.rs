@@ -33,10 +33,10 @@ fn time_on_a_core_is_bounded_apart_from_time() {
 
 #[test]
 fn an_answer_over_its_bound_is_cut_or_replaced() {
-    let (_sandbox, up) = web("response_body_bytes_max = 100000", &[]);
+    let (_sandbox, up) = web("response_body_bytes_max = 300000", &[]);
     let cut = up.get("/stream?mib=1");
     assert_eq!((cut.status, cut.is_complete), (200, false));
-    assert!(cut.body.len() <= 100_000, "{} bytes came through", cut.body.len());
+    assert!(cut.body.len() <= 300_000, "{} bytes came through", cut.body.len());
     let (_sandbox, up) = web("response_body_bytes_max = 4", &[]);
     assert_eq!(up.get("/").status, 502, "nothing was out yet");
 }
@@ -51,9 +51,9 @@ fn what_a_request_used_is_told_when_asked_for() {
         let end = rest.find(|next: char| !next.is_ascii_digit() && next != '.').unwrap_or(rest.len());
         rest[..end].parse().unwrap_or_else(|_| panic!("a number is behind {before} in {timing}"))
     };
-    let (total, cpu, host) = (number("total;dur="), number("cpu;dur="), number(" host;dur="));
-    assert!(cpu > 0.0 && cpu <= total && host < total, "{timing}");
-    assert!(number("host;dur=") > 0.0 && number("memory;desc=\"") > 1000.0, "{timing}");
+    let (total, cpu, waited) = (number("total;dur="), number("cpu;dur="), number("wait;dur="));
+    assert!(cpu > 0.0 && cpu <= total && waited < total, "{timing}");
+    assert!(number("host;desc=\"") > 5.0 && number("memory;desc=\"") > 1000.0, "{timing}");
     let (_sandbox, plain) = web("", &[]);
     assert_eq!(plain.get("/").header("server-timing"), None);
 }
@@ -65,9 +65,9 @@ fn a_trap_is_told_to_the_operator_alone() {
     let response = up.get("/panic");
     assert_eq!((response.status, response.text().as_str()), (500, "500 Internal Server Error\n"));
     let id = response.header("x-request-id").expect("a failure has a number").to_owned();
-    let said = up.said(&format!("app/web: request {id}: the guest trapped"));
+    let said = up.said("web::TheServer as wasip2::proxy::exports::wasi::http::incoming_handler::Guest");
+    assert!(said.contains(&format!("app/web: request {id}: the guest trapped")), "{said}");
     assert!(said.contains("wasm backtrace:"), "{said}");
-    assert!(said.contains("web.wasm!std::panicking::"), "functions have names: {said}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_event_of_a_request_says_what_it_used() {
     assert_eq!(up.post("/echo", &[7; 1000]).body.len(), 1000);
     let said = up.said("request_bytes=1000");
     let event = said.lines().find(|line| line.contains("request_bytes=1000")).unwrap();
-    for field in ["id=", "took_us=", "cpu_us=", "host_us=", "memory_bytes=", "response_bytes=1000"] {
+    for field in ["id=", "took_us=", "cpu_us=", "waited_us=", "memory_bytes=", "response_bytes=1000"] {
         assert!(event.contains(field), "{field} is in {event}");
     }
     let calls = event.split("host_calls=").nth(1).unwrap().split(' ').next().unwrap();

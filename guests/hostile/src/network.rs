@@ -38,6 +38,8 @@ pub fn outbound(authorities: &str) -> Vec<Attempt> {
         // Only a host that says no was refused: a connection that failed had been tried.
         let answered = match answered {
             Err(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) => Err("denied".to_owned()),
+            // A name that leads nowhere on this machine's network.
+            Err(ErrorCode::DnsError(_)) => Err("no such name".to_owned()),
             other => Ok(format!("{other:?}")),
         };
         Attempt::new(format!("ask {authority}"), answered)

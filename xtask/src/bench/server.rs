@@ -80,8 +80,6 @@ struct Hello {
     component: PathBuf,
     /// Compiled by wasmtime beforehand.
     compiled: PathBuf,
-    /// As an app whose instances take more than one request.
-    pool: PathBuf,
 }
 
 /// One running server; dropping it ends it.
@@ -121,8 +119,9 @@ impl Setup {
             command.arg(&self.wasmtime).args(["serve", "-Scli"]).args(flags);
             command.args(["--addr", &address_text, "--allow-precompiled"]).arg(&hello.compiled);
         };
-        let tombolo = |command: &mut Command, app: &Path| {
-            command.arg(&self.tombolo).arg("up").arg(app).args(["--listen", &address_text]);
+        let tombolo = |command: &mut Command, hello: &Hello, isolation: &str| {
+            command.arg(&self.tombolo).arg("up").arg(&hello.component);
+            command.args(["--isolation", isolation, "--listen", &address_text]);
             command.env("TOMBOLO_CACHE_DIR", self.work.join("cache"));
         };
         match kind {
@@ -135,10 +134,10 @@ impl Setup {
             Kind::Wasmtime03 => {
                 wasmtime(&mut command, &self.hello03, &["-Sp3=y", "-Wcomponent-model-async=y"]);
             }
-            Kind::Tombolo => tombolo(&mut command, &self.hello.component),
-            Kind::TomboloPool => tombolo(&mut command, &self.hello.pool),
-            Kind::Tombolo03 => tombolo(&mut command, &self.hello03.component),
-            Kind::Tombolo03Pool => tombolo(&mut command, &self.hello03.pool),
+            Kind::Tombolo => tombolo(&mut command, &self.hello, "fresh"),
+            Kind::TomboloPool => tombolo(&mut command, &self.hello, "pool"),
+            Kind::Tombolo03 => tombolo(&mut command, &self.hello03, "fresh"),
+            Kind::Tombolo03Pool => tombolo(&mut command, &self.hello03, "pool"),
         }
         let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", kind.name()))?;
         let server = Server { kind, address, child };
@@ -201,24 +200,14 @@ fn free_address() -> Result<SocketAddr, String> {
     listener.map_err(|error| format!("cannot find a free port: {error}"))
 }
 
-/// A guest, compiled for the peer and written as an app with a pool.
+/// A guest, compiled for the peer.
 fn hello(root: &Path, work: &Path, wasmtime: &Path, name: &str, flags: &[&str]) -> Result<Hello, String> {
     let component = root.join(format!("target/guests/wasm/{name}.wasm"));
     let compiled = work.join(format!("{name}.cwasm"));
     let compile =
         Command::new(wasmtime).arg("compile").args(flags).arg(&component).arg("-o").arg(&compiled).status();
     succeeded("wasmtime compile", compile)?;
-    let folder = work.join(format!("{name}-pool"));
-    let pool = folder.join("spin.toml");
-    let text = format!(
-        "spin_manifest_version = 2\n[application]\nname = \"{name}\"\n[[trigger.http]]\nroute = \"/...\"\n\
-         component = \"hello\"\n[component.hello]\nsource = \"{}\"\n[component.hello.tool.tombolo]\n\
-         isolation = \"pool\"\n",
-        component.display()
-    );
-    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&pool, text));
-    written.map_err(|error| format!("cannot write `{}`: {error}", pool.display()))?;
-    Ok(Hello { component, compiled, pool })
+    Ok(Hello { component, compiled })
 }
 
 /// The `wasmtime` command, installed under `work` if it is not there.

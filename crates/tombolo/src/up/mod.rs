@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tombolo_model::App;
+use tombolo_model::{App, Isolation};
 use tombolo_node::{
     Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
     NodeError, Pool,
@@ -49,6 +49,9 @@ pub(crate) struct Up {
     /// Give every component an environment variable
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pairs::variable)]
     environment: Vec<(String, String)>,
+    /// How requests of every component are kept apart, whatever the manifest says
+    #[arg(long, value_enum, value_name = "HOW")]
+    isolation: Option<IsolationArgument>,
     /// Connections open at once; one more is answered 503
     #[arg(long, default_value_t = GatewayConfig::DEFAULT.connections_max, value_name = "COUNT")]
     connections_max: u32,
@@ -67,6 +70,24 @@ pub(crate) struct Up {
     /// Do not give up what serving does not need; to find out whether that is what fails
     #[arg(long)]
     no_confine: bool,
+}
+
+/// What `--isolation` may be.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum IsolationArgument {
+    /// A new instance for every request
+    Fresh,
+    /// An instance that ended a request well may take another, and remembers
+    Pool,
+}
+
+impl IsolationArgument {
+    fn meaning(self) -> Isolation {
+        match self {
+            Self::Fresh => Isolation::Fresh,
+            Self::Pool => Isolation::POOL,
+        }
+    }
 }
 
 impl Up {
@@ -89,6 +110,7 @@ impl Up {
             state,
             artefacts: cache.clone(),
             environment: self.environment.iter().cloned().collect(),
+            isolation: self.isolation.map(IsolationArgument::meaning),
             engine: EngineConfig {
                 allocation: Allocation::Pooled(Pool::DEFAULT),
                 interruption: Interruption::Sliced,
