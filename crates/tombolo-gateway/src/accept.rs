@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     /// The number of the next request. It starts where chance has it, so that the numbers of one run
     /// are not those of another.
     pub(crate) next_id: AtomicU64,
+    /// The port of the client that was answered last.
+    pub(crate) last_answered: AtomicU16,
 }
 
 /// How often what nobody uses is looked for.
@@ -53,7 +55,15 @@ impl Gateway {
     pub fn new(config: GatewayConfig) -> Self {
         let table = ArcSwap::from_pointee(RouteTable::default());
         let next_id = AtomicU64::new(RandomState::new().hash_one(()));
-        Self { shared: Arc::new(Shared { config, table, clients: Clients::default(), next_id }) }
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                table,
+                clients: Clients::default(),
+                next_id,
+                last_answered: AtomicU16::new(0),
+            }),
+        }
     }
 
     /// From now on requests are routed by `table`. Those under way end as they began.

@@ -58,6 +58,7 @@ pub(crate) async fn answer(
         (Arc::clone(&target.service), verdict, meter, Request::from_parts(parts, body))
     };
     let answered = service.call(request, &meter).await;
+    let_others_go_first(shared, client).await;
     if let Some(status) = verdict.status() {
         return Ok(respond::refusal(status, record));
     }
@@ -65,4 +66,15 @@ pub(crate) async fn answer(
         Ok(response) => respond::answer(response, record, is_head, config.server_timing),
         Err(error) => respond::failure(&error, record),
     })
+}
+
+/// Lets requests that are ready run before this one's answer is written, so that answers leave in a row.
+/// A write that wakes a sleeping client costs as much as a quarter of a small request; those right
+/// behind it find the client awake. A client that is alone has nobody to wait for.
+async fn let_others_go_first(shared: &Shared, client: SocketAddr) {
+    let last = shared.last_answered.load(Ordering::Relaxed);
+    if last != client.port() {
+        shared.last_answered.store(client.port(), Ordering::Relaxed);
+        tokio::task::yield_now().await;
+    }
 }

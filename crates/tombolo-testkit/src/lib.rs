@@ -20,6 +20,20 @@ pub fn root() -> PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+/// Lets this process have so many open files.
+///
+/// # Panics
+///
+/// If it may not: `ulimit -H -n` says how many it may.
+pub fn allow_open_files(files: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < files) {
+        limit.current = Some(files);
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+}
+
 /// The wasm file of a guest or example.
 ///
 /// # Panics

@@ -1,0 +1,72 @@
+//! Many connections, and much through one.
+
+use std::time::{Duration, Instant};
+
+use tombolo_testkit::{Connection, Sandbox, Up};
+
+const IDLE: usize = 10_000;
+/// What they may cost.
+const IDLE_KB_MAX: u64 = 150 << 10;
+
+/// The median of some answers of the guest, each on a connection of its own.
+fn answers(up: &Up) -> Duration {
+    let mut took: Vec<Duration> = (0..25)
+        .map(|_| {
+            let started = Instant::now();
+            assert_eq!(up.get("/only").status, 404, "the guest has no such path");
+            started.elapsed()
+        })
+        .collect();
+    took.sort();
+    took[took.len() / 2]
+}
+
+/// Idle, each after an answer: what stopped a peer at a tenth of this.
+#[test]
+fn ten_thousand_idle_connections_cost_little_and_slow_nobody() {
+    tombolo_testkit::allow_open_files(2 * IDLE as u64 - 1000);
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.web_app("");
+    let manifest = sandbox.path().join("spin.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("/...", "/only");
+    std::fs::write(&manifest, text).unwrap();
+    let up = Up::start(&sandbox, &["--client-connections-max", "20000"]);
+    let quiet = answers(&up);
+    let before = up.memory_kb();
+    let mut connections: Vec<Connection> = Vec::with_capacity(IDLE);
+    for _ in 0..IDLE {
+        let mut connection = up.connect();
+        // No route: what is kept is the connection's alone.
+        assert_eq!(connection.get("/").status, 404);
+        connections.push(connection);
+    }
+    let grown = up.memory_kb().saturating_sub(before);
+    assert!(grown < IDLE_KB_MAX, "{IDLE} idle connections cost {grown} kB");
+    let beside = answers(&up);
+    assert!(beside < quiet * 10 + Duration::from_millis(20), "{beside:?} beside them, {quiet:?} without");
+    // They end by themselves: who says nothing for ten seconds is not kept.
+    let mut last = connections.pop().unwrap();
+    assert!(last.answer().is_none(), "closed, without a word");
+}
+
+#[test]
+fn a_gibibyte_comes_through_flat_memory() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.web_app("[component.web.tool.tombolo]\nrequest_ms_max = 120000");
+    let up = Up::start(&sandbox, &[]);
+    assert_eq!(up.get("/").status, 200);
+    let before = up.memory_kb();
+    let mut connection = up.connect();
+    connection.send("GET /stream?mib=1024 HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert_eq!(connection.head().unwrap().status, 200);
+    let (mut bytes, mut most) = (0, 0);
+    while let Some(chunk) = connection.chunk().unwrap() {
+        if bytes >> 27 != (bytes + chunk.len()) >> 27 {
+            most = most.max(up.memory_kb());
+        }
+        bytes += chunk.len();
+    }
+    assert_eq!(bytes, 1 << 30);
+    let grown = most.saturating_sub(before);
+    assert!(grown < 32 << 10, "{grown} kB more were resident on the way");
+}
