@@ -150,9 +150,8 @@ mod tests {
 
     /// A client that sends what comes over a channel, and its body.
     fn client()
-    -> (mpsc::UnboundedSender<Chunk>, RequestBody<impl Body<Data = Bytes, Error = RequestBodyError> + Unpin>)
-    {
-        let (sender, mut receiver) = mpsc::unbounded_channel();
+    -> (mpsc::Sender<Chunk>, RequestBody<impl Body<Data = Bytes, Error = RequestBodyError> + Unpin>) {
+        let (sender, mut receiver) = mpsc::channel(4);
         let stream = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
         let meter = Arc::new(Meter::new(Duration::MAX));
         (sender, RequestBody::new(StreamBody::new(stream), BOUNDS, &meter).unwrap())
@@ -166,7 +165,7 @@ mod tests {
     async fn a_client_that_sends_nothing_is_given_up() {
         let (sender, mut body) = client();
         let started = Instant::now();
-        sender.send(chunk(500)).unwrap();
+        sender.send(chunk(500)).await.unwrap();
         assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().await.unwrap().is_err());
         // Ten seconds, and five for what it sent.
@@ -180,7 +179,7 @@ mod tests {
         let (sender, mut body) = client();
         let started = Instant::now();
         tokio::spawn(async move {
-            while sender.send(chunk(1)).is_ok() {
+            while sender.send(chunk(1)).await.is_ok() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
@@ -193,7 +192,7 @@ mod tests {
         let (sender, mut body) = client();
         tokio::spawn(async move {
             for _ in 0..50 {
-                sender.send(chunk(110)).unwrap();
+                sender.send(chunk(110)).await.unwrap();
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
@@ -208,8 +207,8 @@ mod tests {
     #[tokio::test]
     async fn a_long_body_is_cut() {
         let (sender, mut body) = client();
-        sender.send(chunk(10_000)).unwrap();
-        sender.send(chunk(1)).unwrap();
+        sender.send(chunk(10_000)).await.unwrap();
+        sender.send(chunk(1)).await.unwrap();
         assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().await.unwrap().is_err());
         assert_eq!(body.verdict().status(), Some(StatusCode::PAYLOAD_TOO_LARGE));

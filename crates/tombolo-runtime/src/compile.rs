@@ -206,7 +206,7 @@ fn converse(child: &mut Child, wasm: &[u8]) -> Heard {
     // Until it is waited for, nobody else gets its number.
     let pid = Pid::from_child(child);
     std::thread::scope(|scope| {
-        let (ended, end) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::sync_channel::<()>(0);
         // One that ends before it has read everything says why on its way out.
         scope.spawn(move || drop(input.write_all(wasm)));
         let said = scope.spawn(move || {

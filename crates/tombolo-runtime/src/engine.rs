@@ -197,6 +197,9 @@ pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     config.linear_memory_keep_resident(256 << 10);
     config.table_keep_resident(64 << 10);
     config.async_stack_keep_resident(64 << 10);
+    // A slot remembers which component it last had, and takes the same one again for a fraction of the
+    // cost: so all of them do, that a node with as many apps at work serves each from its own.
+    config.max_unused_warm_slots(instances);
     // Where the kernel can say which pages were written (Linux 6.7), only those are cleared.
     config.pagemap_scan(Enabled::Auto);
     config

@@ -101,19 +101,7 @@ pool_requests_max = 14
     let cart = app.components.values().next().unwrap();
     assert_eq!(cart.variables["upstream"], "https://api.example.com/t0k");
     assert!(cart.allowed_outbound_hosts.allows("https", "api.example.com", 443));
-    let expected = Limits {
-        memory_bytes_max: 64 << 20,
-        request_time_max: Duration::from_millis(500),
-        cpu_time_max: Duration::from_millis(100),
-        concurrency_max: 7,
-        request_body_bytes_max: 1000,
-        response_body_bytes_max: 2000,
-        handles_max: 10,
-        log_bytes_per_s_max: 11,
-        outbound_connections_max: 12,
-        outbound_bytes_max: 13,
-    };
-    assert_eq!(cart.limits, expected);
+    assert_eq!(cart.limits, all_limits());
     let idle_time_max = Duration::from_secs(10);
     assert_eq!(cart.isolation, Isolation::Pool { requests_max: 14, idle_time_max });
     assert_eq!(cart.build.as_ref().unwrap().commands.len(), 2);
@@ -131,6 +119,22 @@ fn isolation_is_one_of_two_and_a_pool_says_so() {
         with("pool_requests_max = 5").unwrap_err(),
         "spin.toml:11:21: it says how a pool works, expected `isolation = \"pool\"` beside it"
     );
+}
+
+/// The limits of the component `cart` above.
+fn all_limits() -> Limits {
+    Limits {
+        memory_bytes_max: 64 << 20,
+        request_time_max: Duration::from_millis(500),
+        cpu_time_max: Duration::from_millis(100),
+        concurrency_max: 7,
+        request_body_bytes_max: 1000,
+        response_body_bytes_max: 2000,
+        handles_max: 10,
+        log_bytes_per_s_max: 11,
+        outbound_connections_max: 12,
+        outbound_bytes_max: 13,
+    }
 }
 
 /// The example in the book is an app.
