@@ -4,6 +4,7 @@
 //! alternate, so that a noisy moment hits all; figures are medians, ratios are medians of the
 //! ratios within a round.
 
+mod many;
 pub(crate) mod native;
 mod server;
 mod start;
@@ -30,6 +31,9 @@ pub(crate) struct Bench {
     /// Starts of each server
     #[arg(long, default_value_t = 9)]
     starts: u32,
+    /// Components in one process; 0 leaves that part out
+    #[arg(long, default_value_t = 10_000)]
+    components: usize,
 }
 
 impl Bench {
@@ -39,6 +43,10 @@ impl Bench {
         report += &self.throughput(&setup)?;
         report += "\n## From exec to the first answer\n\n";
         report += &start::table(&setup, self.starts)?;
+        if self.components > 0 {
+            report += "\n## Many components\n\n";
+            report += &many::report(&setup, self.components, self.seconds)?;
+        }
         print(&report);
         Ok(())
     }
@@ -76,7 +84,7 @@ impl Bench {
                 };
                 text += &format!(
                     "| {} | {connections} | {:.0} | {:.0} | {:.0} | {:.1} | {:.3} | {:.2} |\n",
-                    server.kind.name(),
+                    server.name,
                     of(|sample| sample.requests_per_s),
                     of(|sample| sample.p50_us),
                     of(|sample| sample.p99_us),
@@ -88,7 +96,7 @@ impl Bench {
         }
         text += "\n| server | idle RSS MB | RSS MB after load |\n|---|---|---|\n";
         for (server, idle) in servers.iter().zip(idle) {
-            let name = server.kind.name();
+            let name = server.name;
             text += &format!("| {name} | {} | {} |\n", idle / 1024, server.memory_kb() / 1024);
         }
         Ok(text)

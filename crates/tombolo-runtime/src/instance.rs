@@ -58,9 +58,9 @@ pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits, turns: Turns) ->
     store.set_hostcall_fuel(CALL_BYTES_MAX);
     let handles = (limits.handles_max as usize).saturating_mul(HANDLES_PER_RESOURCE);
     store.set_max_component_handles(handles);
-    // Tasks, streams and futures of native async.
+    // Tasks, streams and futures of native async; each call under way is a task, with what it holds.
     if let Some(table) = store.concurrent_resource_table() {
-        table.set_max_capacity(handles);
+        table.set_max_capacity(limits.handles_max as usize);
     }
     store
 }

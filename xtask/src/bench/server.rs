@@ -84,7 +84,7 @@ struct Hello {
 
 /// One running server; dropping it ends it.
 pub(crate) struct Server {
-    pub(crate) kind: Kind,
+    pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     child: Child,
 }
@@ -140,29 +140,62 @@ impl Setup {
             Kind::Tombolo03Pool => tombolo(&mut command, &self.hello03, "pool"),
         }
         let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", kind.name()))?;
-        let server = Server { kind, address, child };
-        server.first_answer()?;
+        let server = Server { name: kind.name(), address, child };
+        server.first_answer("/", Duration::from_secs(20))?;
         Ok(server)
+    }
+
+    /// Starts `tombolo up` of an app in a folder on the first core; `/a0` is to answer in time.
+    pub(crate) fn start_app(&self, app: &Path, time: Duration) -> Result<Server, String> {
+        let address = free_address()?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(&self.tombolo).arg("up").arg(app);
+        command.args(["--listen", &address.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env_remove("RUST_BACKTRACE").env("TOMBOLO_CACHE_DIR", self.work.join("cache"));
+        let child = command.spawn().map_err(|error| format!("cannot start tombolo: {error}"))?;
+        let server = Server { name: "tombolo up, many", address, child };
+        server.first_answer("/a0", time)?;
+        Ok(server)
+    }
+
+    /// Where what a benchmark makes is kept.
+    pub(crate) fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// The wasm file of a guest.
+    pub(crate) fn guest(&self, name: &str) -> PathBuf {
+        self.hello.component.with_file_name(format!("{name}.wasm"))
     }
 }
 
 impl Server {
     /// Waits for an answer, 200 µs at a time.
-    fn first_answer(&self) -> Result<(), String> {
-        let until = Instant::now() + Duration::from_secs(20);
+    fn first_answer(&self, path: &str, time: Duration) -> Result<(), String> {
+        let until = Instant::now() + time;
         while Instant::now() < until {
-            if get(self.address).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            let answer = TcpStream::connect(self.address).and_then(|mut stream| get(&mut stream, path));
+            if answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_micros(200));
         }
-        Err(format!("{} gave no answer", self.kind.name()))
+        Err(format!("{} gave no answer", self.name))
     }
 
     /// Kilobytes resident.
     pub(crate) fn memory_kb(&self) -> u64 {
+        self.status_kb("VmRSS:")
+    }
+
+    /// Kilobytes resident that are not of files.
+    pub(crate) fn anonymous_kb(&self) -> u64 {
+        self.status_kb("RssAnon:")
+    }
+
+    fn status_kb(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
         line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
@@ -186,13 +219,13 @@ impl Drop for Server {
     }
 }
 
-fn get(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
+/// One answer of a connection that is kept, as far as its first read: a small one is one piece.
+pub(crate) fn get(stream: &mut TcpStream, path: &str) -> std::io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes())?;
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
 fn free_address() -> Result<SocketAddr, String> {

@@ -1,5 +1,6 @@
 //! One run of the load generator.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::server::Server;
@@ -16,16 +17,32 @@ pub(crate) struct Sample {
 
 /// Loads a server from the second core.
 pub(crate) fn run(server: &Server, connections: u32, seconds: u32) -> Result<Sample, String> {
+    run_path(server, connections, seconds, "/", None)
+}
+
+/// The same at another path, or with a script that says which.
+pub(crate) fn run_path(
+    server: &Server,
+    connections: u32,
+    seconds: u32,
+    path: &str,
+    script: Option<&Path>,
+) -> Result<Sample, String> {
     let cpu = server.cpu_us();
     let output = Command::new("taskset")
         .args(["-c", "1", "wrk", "--latency", "-t1"])
-        .args([format!("-c{connections}"), format!("-d{seconds}s"), format!("http://{}/", server.address)])
+        .args(script.iter().flat_map(|script| ["-s".as_ref(), script.as_os_str()]))
+        .args([
+            format!("-c{connections}"),
+            format!("-d{seconds}s"),
+            format!("http://{}{path}", server.address),
+        ])
         .output()
         .map_err(|error| format!("cannot run wrk: {error}; on Debian: apt-get install wrk"))?;
     let cpu = server.cpu_us() - cpu;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || text.contains("Non-2xx") || text.contains("Socket errors") {
-        return Err(format!("wrk against {} went wrong:\n{text}", server.kind.name()));
+        return Err(format!("wrk against {} went wrong:\n{text}", server.name));
     }
     let word = |line: &str, place: usize| {
         let line = text.lines().map(str::trim).find(|found| found.starts_with(line))?;
