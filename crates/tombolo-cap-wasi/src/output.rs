@@ -13,6 +13,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::log_budget::{LogBudget, Ruling};
 
+/// What a line costs besides its text, in bytes: a name before it, two writes, a place in the queue.
+const LINE_COST: usize = 64;
 /// Bytes in one line; a longer one is cut into several.
 const LINE_BYTES_MAX: usize = 8192;
 /// Bytes a guest may write before it is asked to wait for the collector.
@@ -91,7 +93,9 @@ impl LineWriter {
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        let Ruling { fits, dropped } = self.output.budget.ask(bytes.len(), Instant::now());
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let cost = bytes.len() + lines * LINE_COST;
+        let Ruling { fits, dropped } = self.output.budget.ask(cost, Instant::now());
         if dropped > 0 {
             let most = self.output.budget.bytes_per_s_max();
             let text = format!("({dropped} bytes of output were dropped: log_bytes_per_s_max = {most})");

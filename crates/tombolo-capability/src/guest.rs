@@ -8,7 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::capability::Grants;
-use crate::held::held_bytes;
+use crate::held::{held_bytes, left};
 use crate::memory::MemoryBudget;
 use crate::meter::Meter;
 
@@ -60,13 +60,16 @@ impl Guest {
     /// Begins another request, charged to `meter`, whose own requests go over `outbound`.
     pub fn charge(&mut self, meter: Arc<Meter>, outbound: Box<dyn WasiHttpHooks>) {
         self.memory.charge(Arc::clone(&meter));
+        // What it held for its last request is gone.
+        let _ = self.memory.hold(held_bytes(&mut self.table));
         self.meter = meter;
         self.outbound = outbound;
     }
 
-    /// How many resources it has left from its requests so far.
-    pub fn left(&mut self) -> usize {
-        self.table.iter_mut().count()
+    /// How many resources it has left from its requests so far; `None` if one of them is of a request or
+    /// an answer, through which it could still speak to the client of that one.
+    pub fn left(&mut self) -> Option<usize> {
+        left(&mut self.table)
     }
 
     /// What its present request uses is charged to this.

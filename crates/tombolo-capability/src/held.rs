@@ -2,7 +2,11 @@
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi_http::FieldMap;
-use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
+use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostIncomingRequest, HostIncomingResponse, HostOutgoingRequest,
+    HostOutgoingResponse, HostResponseOutparam,
+};
 use wasmtime_wasi_http::p3;
 
 /// What any resource costs: its boxed value, its place in the table, a channel or a task.
@@ -40,6 +44,25 @@ pub(crate) fn held_bytes(table: &mut ResourceTable) -> u64 {
         headers + RESOURCE_BYTES
     };
     table.iter_mut().map(resource).sum()
+}
+
+/// How many resources are in a table; `None` if one of them is of a request or an answer. The streams of
+/// a body are children of the body, which is there as long as they are.
+pub(crate) fn left(table: &mut ResourceTable) -> Option<usize> {
+    let is_http = |resource: &(dyn std::any::Any + Send)| {
+        resource.is::<HostIncomingRequest>()
+            || resource.is::<HostIncomingBody>()
+            || resource.is::<HostFutureTrailers>()
+            || resource.is::<HostResponseOutparam>()
+            || resource.is::<HostOutgoingResponse>()
+            || resource.is::<HostOutgoingBody>()
+            || resource.is::<HostOutgoingRequest>()
+            || resource.is::<HostFutureIncomingResponse>()
+            || resource.is::<HostIncomingResponse>()
+            || resource.is::<p3::Request>()
+            || resource.is::<p3::Response>()
+    };
+    table.iter_mut().try_fold(0, |count, resource| (!is_http(resource)).then_some(count + 1))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::outbound::OutboundUsage;
+use crate::turns::Turn;
 
 /// What one request used so far: its guest adds, whoever records the request reads.
 ///
@@ -24,12 +24,12 @@ pub struct Meter {
     /// Whether the guest has used up a whole slice before.
     is_heavy: AtomicBool,
     /// Its turn on a core, while it is polled; only heavy guests need one.
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    turn: Mutex<Option<Turn>>,
     host_calls: AtomicU64,
     waited_ns: AtomicU64,
     /// When the guest began to wait, in nanoseconds since `started`; 0 while it does not.
     waits_since_ns: AtomicU64,
-    /// Whether the guest's present pause is for others' sake.
+    /// Whether the guest's pauses are for others' sake, until it has a turn again.
     gave_way: AtomicBool,
     memory_bytes: AtomicU64,
     held_bytes: AtomicU64,
@@ -120,7 +120,6 @@ impl Meter {
         if waits_since > 0 && !self.gave_way.load(Relaxed) {
             self.waited_ns.store(self.waited_ns.load(Relaxed) + (now - waits_since), Relaxed);
         }
-        self.gave_way.store(false, Relaxed);
         self.slice_ns.store(now, Relaxed);
         let thread = if self.is_heavy.load(Relaxed) { thread_ns() } else { 0 };
         self.slice_cpu_ns.store(thread, Relaxed);
@@ -138,7 +137,8 @@ impl Meter {
     }
 
     /// The guest has a turn on a core until its slice ends.
-    pub(crate) fn took_turn(&self, turn: OwnedSemaphorePermit) {
+    pub(crate) fn took_turn(&self, turn: Turn) {
+        self.gave_way.store(false, Relaxed);
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
     }
 

@@ -1,10 +1,14 @@
 //! Who computes when many want to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::meter::Meter;
+
+/// How long one that waits sleeps at most before it looks for itself.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Turns on the cores, for guests that have used up a slice.
 ///
@@ -13,24 +17,51 @@ use crate::meter::Meter;
 /// as there are cores; the others wait here, in order, and between two slices of a core there is room
 /// for whoever is new.
 #[derive(Clone, Debug)]
-pub struct Turns(Arc<Semaphore>);
+pub struct Turns(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    free: Arc<Semaphore>,
+    freed: Notify,
+}
+
+/// A turn on a core. Dropping it gives it to the next.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    permit: Option<OwnedSemaphorePermit>,
+    turns: Arc<Shared>,
+}
 
 impl Turns {
     /// Turns on `cores` cores.
     pub fn new(cores: usize) -> Self {
-        Self(Arc::new(Semaphore::new(cores)))
+        Self(Arc::new(Shared { free: Arc::new(Semaphore::new(cores)), freed: Notify::new() }))
     }
 
     /// Lets others go first, then waits for a turn, which `meter` gives back at the end of the slice.
+    ///
+    /// A turn is taken only while this is polled, never kept for one that waits: who polls a guest may
+    /// have stopped, for a client that reads nothing, and would keep its turn from all others. One that
+    /// is woken and does not come costs the others a moment, until they look for themselves.
     pub fn next(&self, meter: Arc<Meter>) -> impl Future<Output = ()> + Send + use<> {
         let turns = Arc::clone(&self.0);
         async move {
             tokio::task::yield_now().await;
-            // Never closed; and a guest without a turn is one too many, not a failure.
-            if let Ok(turn) = turns.acquire_owned().await {
-                meter.took_turn(turn);
+            loop {
+                if let Ok(permit) = Arc::clone(&turns.free).try_acquire_owned() {
+                    meter.took_turn(Turn { permit: Some(permit), turns });
+                    return;
+                }
+                let _ = tokio::time::timeout(LOOK, turns.freed.notified()).await;
             }
         }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        self.turns.freed.notify_one();
     }
 }
 
@@ -65,5 +96,25 @@ mod tests {
         for guest in guests {
             guest.await.unwrap();
         }
+    }
+
+    /// One that waits and is no longer polled, as for a client that reads nothing, keeps no turn.
+    #[tokio::test]
+    async fn who_does_not_come_for_its_turn_has_none() {
+        let turns = Turns::new(1);
+        let meter = || Arc::new(Meter::new(Duration::MAX));
+        let first = meter();
+        first.tick().unwrap();
+        turns.next(Arc::clone(&first)).await;
+        let mut gone = Box::pin(turns.next(meter()));
+        // Polled until it waits, and never again.
+        for _ in 0..3 {
+            let once = std::future::poll_fn(|context| std::task::Poll::Ready(gone.as_mut().poll(context)));
+            assert!(once.await.is_pending());
+            tokio::task::yield_now().await;
+        }
+        let waits = tokio::spawn(turns.next(meter()));
+        first.slice().end().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), waits).await.expect("a turn is free").unwrap();
     }
 }

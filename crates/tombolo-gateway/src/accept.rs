@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -14,6 +14,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
+
+use tombolo_runtime::Service;
 
 use crate::answer::answer;
 use crate::clients::{ClientSlot, Clients};
@@ -40,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) table: ArcSwap<RouteTable>,
     clients: Clients,
+    /// What earlier tables led to, as long as it has guests.
+    retired: Mutex<Vec<Weak<Service>>>,
     /// The number of the next request. It starts where chance has it, so that the numbers of one run
     /// are not those of another.
     pub(crate) next_id: AtomicU64,
@@ -60,6 +64,7 @@ impl Gateway {
                 config,
                 table,
                 clients: Clients::default(),
+                retired: Mutex::default(),
                 next_id,
                 last_answered: AtomicU16::new(0),
             }),
@@ -68,7 +73,10 @@ impl Gateway {
 
     /// From now on requests are routed by `table`. Those under way end as they began.
     pub fn publish(&self, table: RouteTable) {
-        self.shared.table.store(Arc::new(table));
+        let before = self.shared.table.swap(Arc::new(table));
+        let mut retired = self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.retain(|service| service.strong_count() > 0);
+        retired.extend(before.routes().map(|(_, target)| Arc::downgrade(&target.service)));
     }
 
     /// Serves connections until `stop` is done, then lets those open end their requests.
@@ -106,6 +114,11 @@ impl Gateway {
             let table = self.shared.table.load_full();
             for (_, target) in table.routes() {
                 target.service.idle().await;
+            }
+            let retired =
+                std::mem::take(&mut *self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner));
+            for service in retired.iter().filter_map(Weak::upgrade) {
+                service.idle().await;
             }
         };
         match timeout(config.drain_time_max, ended).await {
@@ -174,14 +187,16 @@ impl Connection {
         let Ok(Ok((version, stream))) = sniffed else { return };
         match version {
             Version::Http1 => self.serve_http1(stream, local).await,
-            Version::Http2 => self.serve_http2(stream, local).await,
+            // Boxed, for it is larger, and an idle connection of HTTP/1.1 would keep room for it.
+            Version::Http2 => Box::pin(self.serve_http2(stream, local)).await,
         }
     }
 
     async fn serve_http1(self, stream: Sniffed<TcpStream>, local: SocketAddr) {
         let Self { shared, client, mut draining } = self;
         let config = &shared.config;
-        let answer = service_fn(|request| answer(&shared, request, client, local));
+        // Boxed, for hyper keeps room for it while the connection is idle: some 15 kB.
+        let answer = service_fn(|request| Box::pin(answer(&shared, request, client, local)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(config.header_time_max)

@@ -1,9 +1,9 @@
 //! The body of a request: how much a client may bring, and how slowly.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +38,20 @@ pub(crate) struct RequestBody<B> {
 struct Wait {
     since: Instant,
     end: Pin<Box<Sleep>>,
+    arrival: Arc<Arrival>,
+}
+
+/// When the client sent something: that ends the wait, however much later the guest looks.
+struct Arrival {
+    at: OnceLock<Instant>,
+    waiter: Waker,
+}
+
+impl Wake for Arrival {
+    fn wake(self: Arc<Self>) {
+        let _ = self.at.set(Instant::now());
+        self.waiter.wake_by_ref();
+    }
 }
 
 /// What is wrong with a body, once something is: its status.
@@ -83,11 +97,51 @@ impl<B: Body> RequestBody<B> {
         let BodyBounds { wait_max, bytes_per_s_min, .. } = self.bounds;
         let earned = Duration::from_secs_f64(self.bytes as f64 / bytes_per_s_min as f64);
         let left = (wait_max + earned).saturating_sub(self.waited);
-        let wait = self.wait.get_or_insert_with(|| {
-            let since = Instant::now();
-            Wait { since, end: Box::pin(tokio::time::sleep_until(since + left)) }
-        });
+        let Some(wait) = &mut self.wait else { return Poll::Pending };
+        if wait.end.deadline() > wait.since + left {
+            wait.end.as_mut().reset(wait.since + left);
+        }
         wait.end.as_mut().poll(context)
+    }
+}
+
+impl<B> RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// Polls the client; while there is nothing, the clock of its wait runs, until something arrives.
+    fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(wait) = self.wait.take() {
+            let end = wait.arrival.at.get().copied();
+            match (&polled, end) {
+                (Poll::Pending, None) if wait.arrival.waiter.will_wake(context.waker()) => {
+                    // Nothing yet, and the same waiter: the clock goes on. The body keeps the last waker
+                    // it was given, so it is given the one that notes the time again.
+                    let waker = Waker::from(Arc::clone(&wait.arrival));
+                    let polled = Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(&waker));
+                    match polled.is_ready() {
+                        true => self.waited += wait.since.elapsed(),
+                        false => self.wait = Some(wait),
+                    }
+                    return polled;
+                }
+                _ => self.waited += end.unwrap_or_else(Instant::now) - wait.since,
+            }
+        }
+        if polled.is_ready() {
+            return polled;
+        }
+        let since = Instant::now();
+        let arrival = Arc::new(Arrival { at: OnceLock::new(), waiter: context.waker().clone() });
+        let waker = Waker::from(Arc::clone(&arrival));
+        // Far off, until the time that is left is known.
+        let end = Box::pin(tokio::time::sleep(Duration::from_secs(86_400)));
+        let polled = Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(&waker));
+        if polled.is_pending() {
+            self.wait = Some(Wait { since, end, arrival });
+        }
+        polled
     }
 }
 
@@ -103,16 +157,13 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+        let Poll::Ready(frame) = self.poll_client(context) else {
             if self.poll_late(context).is_pending() {
                 return Poll::Pending;
             }
             self.verdict.set(StatusCode::REQUEST_TIMEOUT);
             return Poll::Ready(Some(Err(RequestBodyError::ConnectionReadTimeout)));
         };
-        if let Some(wait) = self.wait.take() {
-            self.waited += wait.since.elapsed();
-        }
         let frame = match frame {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
@@ -202,6 +253,23 @@ mod tests {
         }
         assert!(body.frame().await.is_none());
         assert_eq!(body.verdict().status(), None);
+    }
+
+    /// What came while the guest did something else was not waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_looks_late_charges_its_client_nothing() {
+        let (sender, mut body) = client();
+        for _ in 0..3 {
+            let waits = std::future::poll_fn(|context| {
+                Poll::Ready(Pin::new(&mut body).poll_frame(context).is_pending())
+            });
+            assert!(waits.await, "nothing was sent yet");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            sender.send(chunk(1)).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            assert!(body.frame().await.unwrap().is_ok());
+        }
+        assert!(body.waited < Duration::from_secs(4), "{:?}", body.waited);
     }
 
     #[tokio::test]

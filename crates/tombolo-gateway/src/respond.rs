@@ -56,7 +56,7 @@ pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Respon
         }
         // A guest that broke is an internal error of the app; one that answered wrongly is a bad
         // gateway to it.
-        ServiceError::Trap { .. } | ServiceError::Load(_) => {
+        ServiceError::Trap { .. } | ServiceError::Load { .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, Outcome::Failed)
         }
         ServiceError::NoAnswer { .. } | ServiceError::TooLarge { .. } => {

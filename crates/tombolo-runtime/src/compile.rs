@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, waitid};
 use tombolo_capability::Abi;
 use wasmtime::Engine;
 
@@ -155,6 +155,8 @@ fn bind() -> io::Result<()> {
     rustix::process::setrlimit(Resource::As, limit(BOUNDS.memory_bytes_max))?;
     rustix::process::setrlimit(Resource::Cpu, limit(BOUNDS.cpu_time_max.as_secs()))?;
     rustix::process::setrlimit(Resource::Core, limit(0))?;
+    // Nobody would take what it makes.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::process::nice(5)?;
     Ok(())
 }
@@ -220,12 +222,11 @@ fn converse(child: &mut Child, wasm: &[u8]) -> Heard {
         });
         let mut artefact = Vec::new();
         let read = output.take(ARTEFACT_BYTES_MAX).read_to_end(&mut artefact);
+        let said = said.join().unwrap_or_default();
+        // Ended, and not yet waited for: its number is still its own.
+        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         drop(ended);
-        Heard {
-            artefact: read.map(|_| artefact),
-            said: said.join().unwrap_or_default(),
-            late: watch.join().unwrap_or(false),
-        }
+        Heard { artefact: read.map(|_| artefact), said, late: watch.join().unwrap_or(false) }
     })
 }
 

@@ -181,8 +181,9 @@ pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     let instances = pool.instances_max;
     let mut config = PoolingAllocationConfig::new();
     config.total_component_instances(instances);
-    // A component of Rust is up to six core instances and tables, most without code of their own.
-    config.total_core_instances(instances.saturating_mul(8));
+    // A component of Rust is up to six core instances and tables, most without code of their own. Of core
+    // instances only the number is kept; tables have room reserved, so who has more takes more places.
+    config.total_core_instances(instances.saturating_mul(64));
     config.total_tables(instances.saturating_mul(8));
     config.total_memories(instances);
     config.total_stacks(instances);

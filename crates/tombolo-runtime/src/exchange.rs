@@ -82,13 +82,14 @@ impl Exchange {
         let Terms { slot, is_head } = terms;
         let limit = slot.limits().request_time_max;
         let body_bytes_max = slot.limits().response_body_bytes_max;
+        let deadline = Instant::from_std(slot.meter().started()) + limit;
         Self {
             guest: Some(Running { guest, slot }),
             heard,
             head: None,
             frames: Frames::default(),
             ended: Some(ended),
-            deadline: Instant::now() + limit,
+            deadline,
             limit,
             body_bytes_max,
             is_head,

@@ -12,12 +12,17 @@ use wasmtime::{CallHook, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
 
+use crate::service::Place;
+
 /// Handles of the engine for each of the host's: a guest has resources of its own, and two ends of
 /// what it streams.
 const HANDLES_PER_RESOURCE: usize = 4;
 /// Bytes one call hands to the host. They are copied without a pause, so they are a slice too: 8 MiB
 /// take some 3 ms. No interface here needs more in one piece but a key-value store's values.
 const CALL_BYTES_MAX: usize = 8 << 20;
+/// Instances of one component that wait: as many as the busiest of them have at work at once, and an
+/// eighth of the pool.
+const WAITING_MAX: usize = 128;
 /// Resources an instance may have left from its requests and still be kept. Standard streams stay
 /// open, and clocks; what grows from request to request is a leak.
 const LEFT_MAX: usize = 64;
@@ -73,26 +78,29 @@ pub(crate) struct Idle<E> {
     pub(crate) requests: u32,
 }
 
+/// Where an instance that waits is: its place in the pool is still taken.
+type Waiting<E> = Mutex<VecDeque<(Instant, Idle<E>, Place)>>;
+
 /// Instances that wait for their next request; always empty for a component with fresh ones.
 pub(crate) struct Reserve {
     isolation: Isolation,
-    wasi02: Mutex<VecDeque<(Instant, Idle<Proxy>)>>,
-    wasi03: Mutex<VecDeque<(Instant, Idle<Handler>)>>,
+    wasi02: Waiting<Proxy>,
+    wasi03: Waiting<Handler>,
 }
 
 /// A kind of instance a [`Reserve`] keeps.
 pub(crate) trait Reserved: Sized {
-    fn waiting(reserve: &Reserve) -> &Mutex<VecDeque<(Instant, Idle<Self>)>>;
+    fn waiting(reserve: &Reserve) -> &Waiting<Self>;
 }
 
 impl Reserved for Proxy {
-    fn waiting(reserve: &Reserve) -> &Mutex<VecDeque<(Instant, Idle<Self>)>> {
+    fn waiting(reserve: &Reserve) -> &Waiting<Self> {
         &reserve.wasi02
     }
 }
 
 impl Reserved for Handler {
-    fn waiting(reserve: &Reserve) -> &Mutex<VecDeque<(Instant, Idle<Self>)>> {
+    fn waiting(reserve: &Reserve) -> &Waiting<Self> {
         &reserve.wasi03
     }
 }
@@ -106,18 +114,23 @@ impl Reserve {
     pub(crate) fn take<E: Reserved>(&self) -> Option<Idle<E>> {
         let Isolation::Pool { .. } = self.isolation else { return None };
         let mut waiting = E::waiting(self).lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.pop_back().map(|(_, idle)| idle)
+        waiting.pop_back().map(|(_, idle, _)| idle)
     }
 
-    /// Keeps an instance after a request that ended well, if it may take another.
-    pub(crate) fn put<E: Reserved>(&self, mut idle: Idle<E>) {
+    /// Keeps an instance after a request that ended well, if it may take another and there is a place for
+    /// it to wait in.
+    pub(crate) fn put<E: Reserved>(&self, mut idle: Idle<E>, place: impl FnOnce() -> Option<Place>) {
         let Isolation::Pool { requests_max, .. } = self.isolation else { return };
         idle.requests += 1;
-        if idle.requests >= requests_max || idle.store.data_mut().left() > LEFT_MAX {
+        let is_clear = idle.store.data_mut().left().is_some_and(|left| left <= LEFT_MAX);
+        if idle.requests >= requests_max || !is_clear {
             return;
         }
+        let Some(place) = place() else { return };
         let mut waiting = E::waiting(self).lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push_back((Instant::now(), idle));
+        if waiting.len() < WAITING_MAX {
+            waiting.push_back((Instant::now(), idle, place));
+        }
     }
 
     /// Lets go those that waited for too long, as of now.
@@ -132,7 +145,7 @@ impl Reserve {
 fn expired<E: Reserved>(reserve: &Reserve, now: Instant, idle_time_max: Duration) {
     let mut waiting = E::waiting(reserve).lock().unwrap_or_else(PoisonError::into_inner);
     // They wait in the order in which they came back.
-    let fresh = waiting.partition_point(|(since, _)| now.saturating_duration_since(*since) >= idle_time_max);
+    let fresh = waiting.partition_point(|(since, ..)| now.saturating_duration_since(*since) >= idle_time_max);
     let gone: Vec<_> = waiting.drain(..fresh).collect();
     drop(waiting);
     drop(gone);

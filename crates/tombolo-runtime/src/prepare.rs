@@ -3,7 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_cap_wasi::adapt::AdaptError;
 use tombolo_capability::{Abi, AnyCapability, Guest, Turns};
@@ -29,6 +30,8 @@ struct Shared {
     compiler: Compiler,
     shares: Shares,
     turns: Turns,
+    /// One compiler at a time: it takes all cores, and gigabytes.
+    compiling: Mutex<()>,
 }
 
 /// A component that can run here: compiled, and resolved against what it imports, now or before.
@@ -47,6 +50,8 @@ pub(crate) struct Cold {
     key: Digest,
     digest: Digest,
     origin: Origin,
+    /// Places one instance takes in the pool; known once it was loaded.
+    places: AtomicU32,
 }
 
 /// Where the bytes of a component can be read again, should the cache have lost what was compiled.
@@ -123,7 +128,16 @@ impl Runtime {
         let engines = Engines::new(config, capabilities);
         let shares = Shares::new(config.instances_max());
         let turns = Turns::new(std::thread::available_parallelism().map_or(1, usize::from));
-        Self { shared: Arc::new(Shared { engines, artefacts, compiler, shares, turns }) }
+        Self {
+            shared: Arc::new(Shared {
+                engines,
+                artefacts,
+                compiler,
+                shares,
+                turns,
+                compiling: Mutex::new(()),
+            }),
+        }
     }
 
     /// Makes the engine most components need. It takes a millisecond or two: who starts it on
@@ -154,7 +168,7 @@ impl Runtime {
         };
         let engine = self.engine(abi)?;
         let key = key(&engine.engine, "component", &digest);
-        let cold = Cold { runtime: self.clone(), abi, key, digest, origin };
+        let cold = Cold { runtime: self.clone(), abi, key, digest, origin, places: AtomicU32::new(1) };
         // What is in the cache was resolved before it got there, by this version. Only what a module
         // of WASI 0.1 is, nobody knows before it is a component.
         let adapted = matches!(found.kind, Kind::Wasi01(_));
@@ -203,6 +217,7 @@ impl Runtime {
         wasm: &[u8],
     ) -> Result<Vec<u8>, PrepareError> {
         let job = Job { abi, interruption: self.shared.engines.interruption(), product };
+        let _one = self.shared.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.compiler.compile(engine, job, wasm)
     }
 
@@ -271,6 +286,11 @@ impl Cold {
         &self.runtime.shared.shares
     }
 
+    /// Places one instance takes in the pool.
+    pub(crate) fn places(&self) -> u32 {
+        self.places.load(Relaxed)
+    }
+
     /// Who computes when many want to.
     pub(crate) fn turns(&self) -> Turns {
         self.runtime.shared.turns.clone()
@@ -307,6 +327,7 @@ impl Cold {
         let runtime = &self.runtime;
         let engine = runtime.engine(self.abi)?;
         let resolve = |component: &Component| {
+            self.places.store(places(component), Relaxed);
             let pre = engine.linker.instantiate_pre(component);
             pre.map_err(|error| runtime.missing(engine, component, &error))
         };
@@ -322,6 +343,12 @@ impl Cold {
         let pre = resolve(&component)?;
         Ok((component, pre))
     }
+}
+
+/// Places an instance of a component takes, of a pool that has one memory and eight tables for each.
+fn places(component: &Component) -> u32 {
+    let required = component.resources_required();
+    required.map_or(1, |required| required.num_memories.max(required.num_tables.div_ceil(8)).max(1))
 }
 
 fn of_bytes<C: Compiled>(engine: &Engine, artefact: &[u8]) -> Result<C, PrepareError> {
@@ -400,7 +427,7 @@ macro_rules! compiled {
 compiled!(Component);
 compiled!(Module);
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{Error, WasiHttpView};
 use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
 use crate::inspect::{Handler, Kind};
 use crate::instance::{Idle, Pre, Reserve, Reserved, bounded};
-use crate::prepare::{Cold, PrepareError, Prepared};
+use crate::prepare::{Cold, Prepared, chain};
 use crate::shares::Share;
 use crate::totals::Totals;
 
@@ -40,14 +40,17 @@ pub struct ServiceConfig {
     pub isolation: Isolation,
 }
 
+/// How long after code could not be brought in requests are told so without another try.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// A component that answers HTTP requests.
 pub struct Service {
     handler: Handler,
     /// Its code, while it is in memory.
     pre: ArcSwapOption<Pre>,
     cold: Cold,
-    /// One request at a time brings the code in.
-    loading: Mutex<()>,
+    /// Held by whoever brings the code in; says when that last failed, and why.
+    loading: Arc<Mutex<Option<(Instant, String)>>>,
     reserve: Reserve,
     config: ServiceConfig,
     slots: Semaphore,
@@ -79,8 +82,11 @@ pub enum ServiceError {
         bytes_max: u64,
     },
     /// Its code cannot be brought into memory.
-    #[error("it cannot be loaded")]
-    Load(#[from] PrepareError),
+    #[error("it cannot be loaded: {reason}")]
+    Load {
+        /// Why.
+        reason: String,
+    },
     /// It stopped with a trap, or could not be started.
     #[error("the guest trapped: {reason}")]
     Trap {
@@ -128,7 +134,7 @@ impl Service {
             handler,
             pre: ArcSwapOption::from(pre.map(Arc::new)),
             cold,
-            loading: Mutex::new(()),
+            loading: Arc::default(),
             reserve: Reserve::new(config.isolation),
             slots: Semaphore::new(config.limits.concurrency_max as usize),
             config,
@@ -173,7 +179,7 @@ impl Service {
         let slot = Slot::take(self, meter).ok_or(ServiceError::Busy)?;
         let pre = match self.pre.load_full() {
             Some(pre) => pre,
-            None => self.wake().await?,
+            None => self.woken(meter).await?,
         };
         if self.unused.load(Relaxed) != 0 {
             self.unused.store(0, Relaxed);
@@ -189,20 +195,44 @@ impl Service {
         Exchange::new(guest, heard, ended, Terms { slot, is_head }).answer().await
     }
 
-    /// Brings the code into memory. A request that comes meanwhile waits for the same.
+    /// The code, brought into memory within the time of the request.
+    async fn woken(self: &Arc<Self>, meter: &Meter) -> Result<Arc<Pre>, ServiceError> {
+        let limit = self.config.limits.request_time_max;
+        let until = tokio::time::Instant::from_std(meter.started()) + limit;
+        let woken = tokio::time::timeout_at(until, self.wake()).await;
+        woken.unwrap_or(Err(ServiceError::Deadline { limit }))
+    }
+
+    /// Brings the code into memory. A request that comes meanwhile waits for the same, also if the one
+    /// that began it has left.
     async fn wake(self: &Arc<Self>) -> Result<Arc<Pre>, ServiceError> {
-        let _one = self.loading.lock().await;
+        let mut failed = Arc::clone(&self.loading).lock_owned().await;
         if let Some(pre) = self.pre.load_full() {
             return Ok(pre);
         }
+        if let Some((since, reason)) = &*failed
+            && since.elapsed() < RETRY_AFTER
+        {
+            return Err(ServiceError::Load { reason: reason.clone() });
+        }
         let service = Arc::clone(self);
         // It reads a file, and compiles if the file is gone: not on a thread that serves others.
-        let loaded = tokio::task::spawn_blocking(move || service.cold.load()).await;
-        let loaded = loaded.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-        let pre = Pre::new(self.handler, loaded).map_err(|error| ServiceError::from_engine(&error))?;
-        let pre = Arc::new(pre);
-        self.pre.store(Some(Arc::clone(&pre)));
-        Ok(pre)
+        let loading = tokio::task::spawn_blocking(move || {
+            let loaded = service.cold.load().map_err(|error| chain(&error)).and_then(|loaded| {
+                Pre::new(service.handler, loaded).map(Arc::new).map_err(|error| format!("{error:#}"))
+            });
+            match loaded {
+                Ok(pre) => {
+                    service.pre.store(Some(Arc::clone(&pre)));
+                    Ok(pre)
+                }
+                Err(reason) => {
+                    *failed = Some((Instant::now(), reason.clone()));
+                    Err(ServiceError::Load { reason })
+                }
+            }
+        });
+        loading.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     /// Lets go what nobody needs, as of now: instances kept for too long, and the code of a component
@@ -271,7 +301,7 @@ impl Service {
                 None => wasi02(&pre).instantiate_async(&mut store).await?,
             };
             exports.wasi_http_incoming_handler().call_handle(&mut store, request, out).await?;
-            service.reserve.put(Idle { store, exports, requests });
+            service.reserve.put(Idle { store, exports, requests }, || Place::take(&service));
             Ok(())
         }))
     }
@@ -310,7 +340,7 @@ impl Service {
                 wasmtime::error::Ok(())
             };
             store.run_concurrent(run).await??;
-            service.reserve.put(Idle { store, exports, requests });
+            service.reserve.put(Idle { store, exports, requests }, || Place::take(&service));
             Ok(())
         }))
     }
@@ -337,9 +367,32 @@ fn wasi03(pre: &Pre) -> &ServicePre<Guest> {
     }
 }
 
+/// What one instance takes of the pool that all components share, while it is there.
+pub(crate) struct Place {
+    service: Arc<Service>,
+    /// As many as were taken: what a component needs is known exactly only once it was loaded.
+    places: u32,
+}
+
+impl Place {
+    /// A place, if the component may have one more.
+    fn take(service: &Arc<Service>) -> Option<Self> {
+        let places = service.cold.places();
+        let taken = service.cold.shares().take(&service.share, places);
+        taken.then(|| Self { service: Arc::clone(service), places })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Self { service, places } = self;
+        service.cold.shares().give_back(&service.share, *places);
+    }
+}
+
 /// One of the requests a component works on at once, while its guest is there.
 pub(crate) struct Slot {
-    service: Arc<Service>,
+    place: Place,
     meter: Arc<Meter>,
 }
 
@@ -347,13 +400,11 @@ impl Slot {
     /// A slot, if the component may work on one more request.
     fn take(service: &Arc<Service>, meter: &Arc<Meter>) -> Option<Self> {
         let permit = service.slots.try_acquire().ok()?;
-        if !service.cold.shares().take(&service.share) {
-            return None;
-        }
+        let place = Place::take(service)?;
         // Given back by hand, when the slot is dropped: a permit that owns its semaphore would be one
         // more count to keep.
         permit.forget();
-        Some(Self { service: Arc::clone(service), meter: Arc::clone(meter) })
+        Some(Self { place, meter: Arc::clone(meter) })
     }
 
     pub(crate) fn meter(&self) -> &Meter {
@@ -361,14 +412,14 @@ impl Slot {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.service.config.limits
+        &self.place.service.config.limits
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.service.totals.add(&self.meter.usage());
-        self.service.cold.shares().give_back(&self.service.share);
-        self.service.slots.add_permits(1);
+        let service = &self.place.service;
+        service.totals.add(&self.meter.usage());
+        service.slots.add_permits(1);
     }
 }

@@ -25,29 +25,30 @@ impl Shares {
         Self { places, taken: AtomicU32::new(0), active: AtomicU32::new(0) }
     }
 
-    /// Takes a place for the component that has `share`, if it may have one more.
-    pub(crate) fn take(&self, share: &Share) -> bool {
-        let taken = self.taken.fetch_add(1, Relaxed);
-        let own = share.0.fetch_add(1, Relaxed);
+    /// Takes `places` for the component that has `share`, if it may have so many more.
+    pub(crate) fn take(&self, share: &Share, places: u32) -> bool {
+        let taken = self.taken.fetch_add(places, Relaxed);
+        let own = share.0.fetch_add(places, Relaxed);
         let active = match own {
             0 => self.active.fetch_add(1, Relaxed) + 1,
             _ => self.active.load(Relaxed),
         };
-        let plenty = taken < self.places - self.places / 10;
-        let fair = taken < self.places && own < self.places / active.max(1);
+        let (taken, own) = (taken.saturating_add(places), own.saturating_add(places));
+        let plenty = taken <= self.places - self.places / 10;
+        let fair = taken <= self.places && own <= self.places / active.max(1);
         if plenty || fair {
             return true;
         }
-        self.give_back(share);
+        self.give_back(share, places);
         false
     }
 
-    /// Gives a place back.
-    pub(crate) fn give_back(&self, share: &Share) {
-        if share.0.fetch_sub(1, Relaxed) == 1 {
+    /// Gives places back.
+    pub(crate) fn give_back(&self, share: &Share, places: u32) {
+        if share.0.fetch_sub(places, Relaxed) == places {
             self.active.fetch_sub(1, Relaxed);
         }
-        self.taken.fetch_sub(1, Relaxed);
+        self.taken.fetch_sub(places, Relaxed);
     }
 }
 
@@ -60,17 +61,17 @@ mod tests {
     fn one_that_floods_leaves_room_for_the_first_request_of_others() {
         let shares = Shares::new(100);
         let (flood, late) = (Share::default(), Share::default());
-        let got = (0..1000).filter(|_| shares.take(&flood)).count();
+        let got = (0..1000).filter(|_| shares.take(&flood, 1)).count();
         assert_eq!(got, 100, "alone, it has all");
-        shares.give_back(&flood);
-        assert!(shares.take(&late), "what comes free is not for the one who has the most");
-        assert!(!shares.take(&flood));
+        shares.give_back(&flood, 1);
+        assert!(shares.take(&late, 1), "what comes free is not for the one who has the most");
+        assert!(!shares.take(&flood, 1));
         for _ in 0..20 {
-            shares.give_back(&flood);
+            shares.give_back(&flood, 1);
         }
-        let got = (0..1000).filter(|_| shares.take(&flood)).count();
+        let got = (0..1000).filter(|_| shares.take(&flood, 1)).count();
         assert_eq!(got, 10, "to nine tenths and no further, now that it is not alone");
-        assert_eq!((0..1000).filter(|_| shares.take(&late)).count(), 10);
+        assert_eq!((0..1000).filter(|_| shares.take(&late, 1)).count(), 10);
     }
 
     proptest! {
@@ -82,10 +83,10 @@ mod tests {
             let mut held = [0_u32; 4];
             for (index, take) in steps {
                 if take {
-                    held[index] += u32::from(shares.take(&components[index]));
+                    held[index] += (1 + index as u32) * u32::from(shares.take(&components[index], 1 + index as u32));
                 } else if held[index] > 0 {
-                    shares.give_back(&components[index]);
-                    held[index] -= 1;
+                    shares.give_back(&components[index], 1 + index as u32);
+                    held[index] -= 1 + index as u32;
                 }
                 prop_assert!(held.iter().sum::<u32>() <= 20);
                 prop_assert_eq!(shares.taken.load(Relaxed), held.iter().sum::<u32>());

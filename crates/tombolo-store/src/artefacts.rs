@@ -247,7 +247,11 @@ mod tests {
     fn the_oldest_files_make_room() {
         let (_folder, cache) = cache();
         for number in 0..13 {
-            cache.save(&key(&number.to_string()), b"code").unwrap();
+            let key = key(&number.to_string());
+            cache.save(&key, b"code").unwrap();
+            // Apart in time, which the clock of a file system may not tell.
+            let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(number);
+            File::open(cache.path(&key)).unwrap().set_modified(written).unwrap();
         }
         cache.prune(10);
         assert_eq!(fs::read_dir(&cache.folder).unwrap().count(), 10);

@@ -44,6 +44,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // A page of 2 MiB for a buffer of 8 KiB: idle connections would cost many times what they need. Where
+    // the kernel does not know this, it is as it was.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let cli = Cli::parse();
     log_to_stderr(std::env::var("TOMBOLO_LOG").ok());
     let result = match cli.command {
