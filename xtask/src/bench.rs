@@ -31,7 +31,7 @@ pub(crate) struct Bench {
     /// Starts of each server
     #[arg(long, default_value_t = 9)]
     starts: u32,
-    /// Components in one process; 0 leaves that part out
+    /// Components in one process, compiled in the first run, which takes minutes; 0 leaves them out
     #[arg(long, default_value_t = 10_000)]
     components: usize,
 }

@@ -1,7 +1,5 @@
 //! Many connections, and much through one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
