@@ -15,7 +15,10 @@ use clap::Parser;
 #[derive(Parser)]
 enum Chore {
     /// Build all guests and examples into target/guests/wasm; those that did not change are kept
-    Guests,
+    Guests {
+        /// Only these
+        names: Vec<String>,
+    },
     /// Check what no compiler checks: file sizes, dependency directions, dead links, stray files
     Tidy,
     /// Run the guests that mean harm, and list how each attack ended
@@ -35,7 +38,7 @@ enum Chore {
 fn main() -> ExitCode {
     let root = root();
     let result = match Chore::parse() {
-        Chore::Guests => guests::build(&root),
+        Chore::Guests { names } => guests::build(&root, &names),
         Chore::Tidy => tidy::check(&root),
         Chore::Hostile => hostile::run(&root),
         Chore::Bench(bench) => bench.run(&root),
