@@ -16,8 +16,10 @@ mod key;
 mod lex;
 mod number;
 mod order;
+mod radix;
 mod scan;
 mod string;
+mod text;
 
 pub use key::Key;
 pub use lex::NESTING_MAX;
