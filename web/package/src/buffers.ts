@@ -16,7 +16,7 @@ export abstract class Buffer implements KernelBuffer {
   private uses = 0;
   private freed = false;
   /** Why the bytes are gone although nobody freed them. */
-  protected lost: KernelError | undefined;
+  private lost: KernelError | undefined;
   /** Whether a worker computes on it now. */
   taken = false;
 
@@ -25,7 +25,7 @@ export abstract class Buffer implements KernelBuffer {
   abstract readonly zeroCopy: boolean;
   /** The bytes for a worker, and what to transfer with them. */
   abstract operand(): { readonly operand: Operand; readonly transfer: readonly ArrayBuffer[] };
-  /** The bytes themselves, for this package's own reading and writing. */
+  /** The bytes themselves, whoever has the buffer. @throws KernelError if they are gone. */
   abstract view(): Uint8Array;
   /** Gives the memory back. Called once. */
   protected abstract drop(): void;
@@ -50,6 +50,7 @@ export abstract class Buffer implements KernelBuffer {
     return new Float64Array(view.buffer, view.byteOffset, this.elements(8));
   }
 
+  /** While work has it, the memory is given back when that work has settled. */
   free(): void {
     if (this.freed) return;
     this.freed = true;
@@ -60,13 +61,13 @@ export abstract class Buffer implements KernelBuffer {
     this.free();
   }
 
-  /** @throws KernelError `freed`, or why the bytes are gone. */
-  alive(): void {
-    if (this.freed) throw new KernelError("freed", "the buffer was freed");
-    if (this.lost) throw this.lost;
+  /** The bytes to read while other work may read them too. @throws KernelError `freed`, `busy`. */
+  peek(): Uint8Array {
+    this.alive();
+    return this.view();
   }
 
-  /** Work was given that has the buffer. */
+  /** Work was given that has the buffer. @throws KernelError `freed`, or why the bytes are gone. */
   use(): void {
     this.alive();
     this.uses += 1;
@@ -81,6 +82,16 @@ export abstract class Buffer implements KernelBuffer {
   /** The bytes are gone: whoever asks for them hears why. */
   lose(why: KernelError): void {
     this.lost = why;
+  }
+
+  /** @throws KernelError why the bytes are gone. */
+  protected present(): void {
+    if (this.lost) throw this.lost;
+  }
+
+  private alive(): void {
+    if (this.freed) throw new KernelError("freed", "the buffer was freed");
+    this.present();
   }
 
   private idle(): void {
@@ -171,7 +182,8 @@ export class MovedBuffer extends Buffer {
   }
 
   private whole(): ArrayBuffer {
-    this.alive();
+    this.present();
+    if (!this.held && this.taken) throw new KernelError("busy", "work has the buffer, and its bytes");
     // Somebody may have transferred the bytes that a view gave away.
     if (!this.held || this.held.byteLength !== this.byteLength) {
       throw new KernelError("freed", "the buffer's bytes were transferred away");
@@ -207,7 +219,6 @@ export class SharedBuffer extends Buffer {
   }
 
   operand() {
-    this.alive();
     return { operand: { at: this.block.at, bytes: this.byteLength }, transfer: [] };
   }
 

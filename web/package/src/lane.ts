@@ -29,10 +29,15 @@ interface Running extends JobEvents {
   reject(error: KernelError): void;
 }
 
+/** What a worker starts with; the module may still be compiling. */
+export type LaneStart = Omit<Start, "kind" | "control" | "module"> & { readonly module: Promise<WebAssembly.Module> };
+
 /** One worker, which runs one job at a time. */
 export class Lane {
-  /** Settles when the worker can take jobs, or has failed to start. */
-  readonly ready: Promise<void>;
+  /** Settles when the worker can take jobs, and those it needs; or has failed to. */
+  ready: Promise<void>;
+  /** Called when the worker ends, for whatever reason. */
+  onEnd: ((error: KernelError) => void) | undefined;
   private readonly worker: Worker;
   private readonly control: Int32Array | undefined;
   private running: Running | undefined;
@@ -42,7 +47,7 @@ export class Lane {
 
   /** @param onDeath called once if the worker ends without having been told to. */
   constructor(
-    start: Omit<Start, "kind" | "control">,
+    start: LaneStart,
     private readonly onDeath: (error: KernelError) => void,
   ) {
     this.ready = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
@@ -59,7 +64,12 @@ export class Lane {
     this.control = control && new Int32Array(control);
     const late = setTimeout(() => this.die(`it did not start within ${START_MS_MAX} ms`), START_MS_MAX);
     void this.ready.catch(() => {}).then(() => clearTimeout(late));
-    this.worker.postMessage({ kind: "start", ...start, ...(control ? { control } : {}) } satisfies Start);
+    const { module, ...rest } = start;
+    // The worker's program is loaded meanwhile.
+    module.then(
+      (module) => this.worker.postMessage({ kind: "start", module, ...rest, ...(control ? { control } : {}) } satisfies Start),
+      (error: KernelError) => this.end(error),
+    );
   }
 
   get idle(): boolean {
@@ -68,6 +78,12 @@ export class Lane {
 
   get dead(): boolean {
     return this.died !== undefined;
+  }
+
+  /** Is ready only when the others are. */
+  needs(others: readonly Lane[]): void {
+    this.ready = Promise.all([this.ready, ...others.map((other) => other.ready)]).then(() => {});
+    this.ready.catch(() => {});
   }
 
   /** Runs a job on the idle worker. */
@@ -102,6 +118,7 @@ export class Lane {
     this.settle.reject(error);
     this.running?.reject(error);
     this.running = undefined;
+    this.onEnd?.(error);
   }
 
   private die(message: string): void {
@@ -158,10 +175,7 @@ function shared(): boolean {
 }
 
 /** Makes a lane; a browser that refuses the worker at once is one that could not start. */
-export function openLane(
-  start: Omit<Start, "kind" | "control">,
-  onDeath: (error: KernelError) => void,
-): Lane {
+export function openLane(start: LaneStart, onDeath: (error: KernelError) => void): Lane {
   try {
     return new Lane(start, onDeath);
   } catch (error) {

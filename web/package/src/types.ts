@@ -77,7 +77,7 @@ export interface KernelBuffer extends Disposable {
   floats(): Float32Array;
   /** @throws KernelError `bad-size` unless the length is a multiple of 8. */
   doubles(): Float64Array;
-  /** Gives the memory back; twice is fine. @throws KernelError `busy` while work has it. */
+  /** Gives the memory back, at once or when the work that has the buffer has settled. Twice is fine. */
   free(): void;
 }
 
