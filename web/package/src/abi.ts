@@ -47,10 +47,11 @@ export interface KernelExports {
   tk_sorted_write(handle: number, bytes: number, length: number, out: number, outLength: number): number;
   tk_sorted_free(handle: number): void;
   tk_equal(a: number, b: number, length: number): number;
-  /** Only in the threads module, on the one thread that calls kernels: how many help it. */
-  tk_pool_start(helpers: number): number;
-  /** Only in the threads module, on each helper: never comes back. */
-  tk_pool_worker(): void;
+  /** Only in the threads module: makes this thread a helper. Comes back after `tk_pool_stop`. */
+  tk_pool_worker?(): number;
+  /** How many threads a kernel would use now, this one included. */
+  tk_pool_size(): number;
+  tk_pool_stop(): void;
 }
 
 /** Statuses that are errors. */

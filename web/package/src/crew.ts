@@ -51,7 +51,7 @@ export class AloneCrew implements Crew {
 
   open(onDeath: (lane: Lane, error: KernelError) => void): Lane {
     const { tier, module } = this;
-    const lane: Lane = openLane({ tier, module, role: { kind: "alone" } }, (error) => onDeath(lane, error));
+    const lane: Lane = openLane({ tier, module, role: "caller" }, (error) => onDeath(lane, error));
     return lane;
   }
 
@@ -85,6 +85,7 @@ export class SharedCrew implements Crew {
     private readonly module: Promise<WebAssembly.Module>,
     private readonly threads: number,
     private readonly memoryBytesMax: number,
+    private readonly notes: string[],
   ) {
     this.place = this.newPlace();
   }
@@ -100,30 +101,26 @@ export class SharedCrew implements Crew {
   open(onDeath: (lane: Lane, error: KernelError) => void): Lane {
     if (this.entered) this.place = this.newPlace();
     this.entered = true;
-    const members: Lane[] = [];
-    let ended = false;
-    const start = (role: Role): Lane => {
-      const lane = openLane({ tier: "threads", module: this.module, role, ...this.seat() }, (error) => {
-        if (ended) return;
-        ended = true;
-        for (const member of members) member.end(error);
-        if (members[0]) onDeath(members[0], error);
-      });
-      members.push(lane);
-      return lane;
-    };
-    const helpers = this.threads - 1;
+    const start = (role: Role, died: (error: KernelError) => void) =>
+      openLane({ tier: "threads", module: this.module, role, ...this.seat() }, died);
+    const helpers: Lane[] = [];
+    const caller: Lane = start("caller", (error) => onDeath(caller, error));
+    caller.onEnd = (error) => helpers.forEach((helper) => helper.end(error));
     try {
-      const caller = start({ kind: "caller", helpers });
-      caller.onEnd = (error) => members.forEach((member) => member.end(error));
-      for (let helper = 0; helper < helpers; helper += 1) start({ kind: "helper" });
-      caller.needs(members.slice(1));
-      return caller;
+      while (helpers.length < this.threads - 1) {
+        const helper: Lane = start("helper", (error) => this.lose(helper, caller, error));
+        helpers.push(helper);
+      }
     } catch (error) {
-      ended = true;
-      for (const member of members) member.end(new KernelError("load", reasonOf(error)));
-      throw error;
+      this.notes.push(`only ${helpers.length + 1} threads: ${reasonOf(error)}`);
     }
+    return caller;
+  }
+
+  /** A helper that never joined is missed by nobody; one that did may have taken work with it. */
+  private lose(helper: Lane, caller: Lane, error: KernelError): void {
+    if (helper.started) caller.die(error.message);
+    else this.notes.push(`one thread less: ${error.message}`);
   }
 
   admit(buffer: Buffer): void {

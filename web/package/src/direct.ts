@@ -3,21 +3,26 @@
 
 import { ABI, ALIGN, FEATURE, type KernelExports, PAGE_BYTES, STATUS, STATUS_TEXT } from "./abi.js";
 import { KernelError, reasonOf } from "./errors.js";
+import { detect, type Features } from "./features.js";
 import type { Tier } from "./types.js";
 
 export type { KernelExports } from "./abi.js";
-export { detect, type Features } from "./features.js";
+export { detect, type Features };
 export { KernelError, type KernelErrorCode } from "./errors.js";
 export type { Tier } from "./types.js";
 
-/** What a shared memory must be to be given to the threads module. */
-export const SHARED_MEMORY = { initialPages: 64, maximumPages: 16_384 } as const;
+/** What a shared memory may be to be given to the threads module: at most 4 GiB. */
+export const SHARED_MEMORY = { initialPages: 64, maximumPages: 65_536 } as const;
+/** What is reserved where nobody says. */
+const MAXIMUM_PAGES_DEFAULT = 16_384;
 
 /** The longest reason that is read from a module. */
 const REASON_BYTES_MAX = 512;
 
 export interface InstantiateOptions {
   readonly tier: Tier;
+  /** For `threads`: the build with relaxed SIMD. Default: where the engine has that. */
+  readonly relaxed?: boolean;
   /** The module, one of these three ways. Default: this package's own file. */
   readonly module?: WebAssembly.Module;
   readonly bytes?: BufferSource;
@@ -28,14 +33,24 @@ export interface InstantiateOptions {
   readonly stack?: { readonly at: number; readonly bytes: number };
 }
 
-/** Where this package's own modules are. Literal, so that bundlers see and copy the files. */
-export function moduleUrl(tier: Tier, base?: string | URL): URL {
+/** The files of modules: `relaxed` is `threads` for engines that have relaxed SIMD. */
+export type ModuleName = Tier | "relaxed";
+
+/** Which file a tier's module is in. */
+export function moduleName(tier: Tier, relaxed: boolean): ModuleName {
+  return tier === "threads" && relaxed ? "relaxed" : tier;
+}
+
+/** Where modules are. This package's own are literal, so that bundlers see and copy the files. */
+export function moduleUrl(name: ModuleName, base?: string | URL): URL {
   if (base !== undefined) {
     const folder = new URL(String(base), globalThis.location?.href ?? import.meta.url);
     if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-    return new URL(`${tier}.wasm`, folder);
+    return new URL(`${name}.wasm`, folder);
   }
-  switch (tier) {
+  switch (name) {
+    case "relaxed":
+      return new URL("./wasm/relaxed.wasm", import.meta.url);
     case "threads":
       return new URL("./wasm/threads.wasm", import.meta.url);
     case "simd":
@@ -95,9 +110,13 @@ export async function instantiate(options: InstantiateOptions): Promise<DirectKe
   }
 }
 
-async function moduleOf({ tier, module, bytes, url }: InstantiateOptions): Promise<WebAssembly.Module> {
+async function moduleOf(options: InstantiateOptions): Promise<WebAssembly.Module> {
+  const { tier, module, bytes, url, relaxed = detect().relaxedSimd } = options;
   if (module) return module;
-  if (!bytes) return compile(url === undefined ? moduleUrl(tier) : new URL(String(url), import.meta.url));
+  if (!bytes) {
+    const own = moduleUrl(moduleName(tier, relaxed));
+    return compile(url === undefined ? own : new URL(String(url), import.meta.url));
+  }
   try {
     return await WebAssembly.compile(bytes);
   } catch (error) {
@@ -106,7 +125,7 @@ async function moduleOf({ tier, module, bytes, url }: InstantiateOptions): Promi
 }
 
 /** @throws KernelError `out-of-memory` if the engine does not give so much address space. */
-export function sharedMemory(maximumPages: number = SHARED_MEMORY.maximumPages): WebAssembly.Memory {
+export function sharedMemory(maximumPages: number = MAXIMUM_PAGES_DEFAULT): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({
       initial: SHARED_MEMORY.initialPages,

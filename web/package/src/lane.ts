@@ -34,14 +34,15 @@ export type LaneStart = Omit<Start, "kind" | "control" | "module"> & { readonly 
 
 /** One worker, which runs one job at a time. */
 export class Lane {
-  /** Settles when the worker can take jobs, and those it needs; or has failed to. */
-  ready: Promise<void>;
+  /** Settles when the worker can take jobs, or has failed to start. */
+  readonly ready: Promise<void>;
   /** Called when the worker ends, for whatever reason. */
   onEnd: ((error: KernelError) => void) | undefined;
   private readonly worker: Worker;
   private readonly control: Int32Array | undefined;
   private running: Running | undefined;
   private died: KernelError | undefined;
+  private hasStarted = false;
   private jobs = 0;
   private settle!: { resolve(): void; reject(error: KernelError): void };
 
@@ -76,14 +77,12 @@ export class Lane {
     return !this.running && !this.died;
   }
 
-  get dead(): boolean {
-    return this.died !== undefined;
+  get started(): boolean {
+    return this.hasStarted;
   }
 
-  /** Is ready only when the others are. */
-  needs(others: readonly Lane[]): void {
-    this.ready = Promise.all([this.ready, ...others.map((other) => other.ready)]).then(() => {});
-    this.ready.catch(() => {});
+  get dead(): boolean {
+    return this.died !== undefined;
   }
 
   /** Runs a job on the idle worker. */
@@ -121,7 +120,8 @@ export class Lane {
     this.onEnd?.(error);
   }
 
-  private die(message: string): void {
+  /** Ends the worker because something went wrong with it, and says so. */
+  die(message: string): void {
     if (this.died) return;
     const error = new KernelError("crashed", `a worker has ended: ${message}`);
     this.end(error);
@@ -132,6 +132,7 @@ export class Lane {
     if (this.died) return;
     switch (message.kind) {
       case "ready":
+        this.hasStarted = true;
         this.settle.resolve();
         return;
       case "unready":

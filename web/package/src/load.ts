@@ -1,6 +1,6 @@
 import { TIERS } from "./abi.js";
 import { AloneCrew, type Crew, SharedCrew } from "./crew.js";
-import { compile, moduleUrl } from "./direct.js";
+import { compile, moduleName, moduleUrl } from "./direct.js";
 import { aborted, KernelError, reasonOf } from "./errors.js";
 import { detect, type Features, obstacle } from "./features.js";
 import { WorkerKernels } from "./kernels.js";
@@ -64,11 +64,11 @@ async function open(tier: Tier, features: Features, options: LoadOptions, notes:
   if (signal?.aborted) throw aborted(signal);
   const most = tier === "threads" ? THREADS_DEFAULT_MAX : ALONE_DEFAULT_MAX;
   const workers = options.workers ?? Math.min(features.cores, most);
-  const module = compile(moduleUrl(tier, baseUrl), signal);
+  const module = compile(moduleUrl(moduleName(tier, features.relaxedSimd), baseUrl), signal);
   module.catch(() => {}); // The lanes that wait for it hear of it.
   const crew: Crew =
     tier === "threads"
-      ? new SharedCrew(module, workers, memoryBytesMax)
+      ? new SharedCrew(module, workers, memoryBytesMax, notes)
       : new AloneCrew(tier, module, workers, memoryBytesMax);
   const scheduler = new Scheduler(crew, notes);
   const abort = () => scheduler.close();

@@ -62,12 +62,10 @@ export interface Result {
 
 /** How a worker takes part. */
 export type Role =
-  /** Runs jobs, on a memory of its own. */
-  | { readonly kind: "alone" }
-  /** Runs jobs on the shared memory, with the helpers. */
-  | { readonly kind: "caller"; readonly helpers: number }
+  /** Runs jobs: on a memory of its own, or on the shared one with its helpers. */
+  | "caller"
   /** Takes its share of what the caller computes. */
-  | { readonly kind: "helper" };
+  | "helper";
 
 export interface Start {
   readonly kind: "start";

@@ -37,7 +37,7 @@ interface Entry {
 /** Gives work to lanes: in order, but past work that waits for a buffer. */
 export class Scheduler {
   private queue: Entry[] = [];
-  private readonly lanes = new Map<Lane, "starting" | "started">();
+  private readonly lanes = new Set<Lane>();
   private lanesMax: number;
   private failedStarts = 0;
   /** Why no lane could be opened, the last time. */
@@ -94,7 +94,7 @@ export class Scheduler {
     if (this.closed) return;
     this.closed = new KernelError("closed", "the kernels were closed");
     this.failQueue(this.closed);
-    for (const lane of this.lanes.keys()) lane.end(this.closed);
+    for (const lane of this.lanes) lane.end(this.closed);
     this.lanes.clear();
   }
 
@@ -119,14 +119,13 @@ export class Scheduler {
       for (const buffer of buffers) claimed.add(buffer);
       if (!blocked) waiting += 1;
     }
-    const starting = [...this.lanes.values()].filter((state) => state === "starting").length;
+    const starting = [...this.lanes].filter((lane) => !lane.started).length;
     if (waiting > starting && this.lanes.size < this.lanesMax && !this.closed) this.open();
   }
 
   private laneFor({ lane }: Request): Lane | undefined {
     if (lane && !lane.dead) return lane.idle ? lane : undefined;
-    for (const [free, state] of this.lanes) if (state === "started" && free.idle) return free;
-    return undefined;
+    return [...this.lanes].find((lane) => lane.started && lane.idle);
   }
 
   private open(): Lane | undefined {
@@ -139,11 +138,10 @@ export class Scheduler {
       this.pump();
       return undefined;
     }
-    this.lanes.set(lane, "starting");
+    this.lanes.add(lane);
     lane.ready.then(
       () => {
         if (!this.lanes.has(lane)) return;
-        this.lanes.set(lane, "started");
         this.failedStarts = 0;
         this.pump();
       },
@@ -154,10 +152,9 @@ export class Scheduler {
 
   /** A lane has ended by itself: its job was told, those who wait may need another. */
   private bury(lane: Lane, error: KernelError): void {
-    const state = this.lanes.get(lane);
-    this.lanes.delete(lane);
-    if (state === "starting") this.failStart(error);
-    else if (state) this.notes.push(`${error.message}; it was replaced`);
+    if (!this.lanes.delete(lane)) return;
+    if (!lane.started) this.failStart(error);
+    else this.notes.push(`${error.message}; it was replaced`);
     this.pump();
   }
 

@@ -42,11 +42,10 @@ async function start({ tier, module, memory, stack, role, control: word }: Start
       ...(stack ? { stack } : {}),
     });
     if (word) control = new Int32Array(word);
-    if (role.kind === "caller") made.exports.tk_pool_start(role.helpers);
     kernels = made;
     scope.postMessage({ kind: "ready" });
     // Does not come back: a helper waits inside the module for what the caller has for it.
-    if (role.kind === "helper") made.exports.tk_pool_worker();
+    if (role === "helper") made.exports.tk_pool_worker?.();
   } catch (error) {
     scope.postMessage({ kind: "unready", failure: failureOf(error, "load") });
   }
