@@ -88,16 +88,23 @@ function member(row: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** As UTF-8 bytes compare: code units differ from it only where one is half of a pair. */
+/** By code points. Code units differ from them only where a pair begins or goes on. */
 function byCodePoints(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index += 1) {
-    const [a, b] = [left.charCodeAt(index), right.charCodeAt(index)];
-    if (a === b) continue;
-    const [aPair, bPair] = [a >= 0xd800 && a < 0xe000, b >= 0xd800 && b < 0xe000];
-    return aPair === bPair ? a - b : aPair ? 1 : -1;
+  let at = 0;
+  while (at < length && left.charCodeAt(at) === right.charCodeAt(at)) at += 1;
+  if (at < length) {
+    if (at > 0 && isHigh(left.charCodeAt(at - 1))) at -= 1;
+    const [a, b] = [left.codePointAt(at) as number, right.codePointAt(at) as number];
+    // The same one where no pair had begun: then the next decides.
+    if (a !== b) return a - b;
+    return (left.codePointAt(at + 1) as number) - (right.codePointAt(at + 1) as number);
   }
   return left.length - right.length;
+}
+
+function isHigh(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 /** The order of numbers, none of them NaN, stable. */
