@@ -1,5 +1,6 @@
 //! Sorts by 64-bit keys, a digit at a time.
 
+use std::cmp::Ordering;
 use std::sync::Mutex;
 
 use super::lex::Step;
@@ -29,7 +30,9 @@ const SHARED_MIN: usize = 1 << 16;
 pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     let len = entries.len();
     if len < COUNT_MIN {
-        return entries.sort_unstable_by_key(|entry| (entry.key, entry.row ^ tie));
+        return compare(entries, &|left, right| {
+            (left.key, left.row ^ tie).cmp(&(right.key, right.row ^ tie))
+        });
     }
     let Some((min, width)) = range(entries) else { return };
     let passes = width.div_ceil(DIGIT_BITS).min(PASSES_MAX);
@@ -49,6 +52,11 @@ pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     if lowest > 0 {
         for_runs(entries, |entry| (entry.key - min) >> lowest, |run| sort(run, scratch, tie));
     }
+}
+
+/// Sorts few entries. Not generic: the standard library's sort is the larger half of a browser module.
+pub(super) fn compare(entries: &mut [Entry], order: &dyn Fn(&Entry, &Entry) -> Ordering) {
+    entries.sort_unstable_by(order);
 }
 
 /// The lowest key, and how many bits the difference to the highest has; nothing if they are the same.

@@ -109,7 +109,7 @@ impl<'j> Texts<'j> {
             if count > 1 && !self.is_sorted(run, depth) {
                 let ended = self.ended_first(run, depth, tie);
                 if count - ended < COUNT_MIN {
-                    run[ended..].sort_unstable_by(|left, right| self.compare(left, right, depth, tie));
+                    radix::compare(&mut run[ended..], &|left, right| self.compare(left, right, depth, tie));
                 } else {
                     reserve(runs, 1)?;
                     runs.push((offset + start + ended, offset + start + count, depth));
@@ -133,7 +133,8 @@ impl<'j> Texts<'j> {
         if run.iter().all(|entry| length(entry) > depth) {
             return 0;
         }
-        run.sort_unstable_by_key(|entry| (length(entry).min(depth + 1), entry.row ^ tie));
+        let order = |entry: &Entry| (length(entry).min(depth + 1), entry.row ^ tie);
+        radix::compare(run, &|left, right| order(left).cmp(&order(right)));
         run.partition_point(|entry| length(entry) <= depth)
     }
 
