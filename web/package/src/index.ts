@@ -1,0 +1,2 @@
+export type * from "./types.js";
+export { KernelError, type KernelErrorCode } from "./errors.js";
