@@ -20,15 +20,14 @@ export const PAIRS_LEAST = 3;
  */
 export function sumTaps(target, to, count, source, taps) {
   const radius = taps.weights.length - 1;
-  let base = source;
-  let at = taps.up[0];
+  const out = target.subarray(to, to + count);
+  let base = source.subarray(taps.up[0], taps.up[0] + count);
   let weight = taps.weights[0];
   for (let first = 1; first <= radius; ) {
     const nine = radius - first >= 8;
-    (nine ? sweepNine : sweepThree)(target, to, count, base, at, weight, source, taps, first);
+    (nine ? sweepNine : sweepThree)(out, count, base, weight, source, taps, first);
     first += nine ? 9 : 3;
-    base = target;
-    at = to;
+    base = out;
     weight = 1;
   }
 }
@@ -36,16 +35,14 @@ export function sumTaps(target, to, count, source, taps) {
 /**
  * `target = weight * base + nine pairs`.
  * @param {Float64Array} target
- * @param {number} to
  * @param {number} count
  * @param {Float64Array} base
- * @param {number} at
  * @param {number} weight
  * @param {Float64Array} s
  * @param {Taps} taps
  * @param {number} k
  */
-function sweepNine(target, to, count, base, at, weight, s, { up, down, weights }, k) {
+function sweepNine(target, count, base, weight, s, { up, down, weights }, k) {
   const w1 = weights[k], w2 = weights[k + 1], w3 = weights[k + 2], w4 = weights[k + 3], w5 = weights[k + 4];
   const w6 = weights[k + 5], w7 = weights[k + 6], w8 = weights[k + 7], w9 = weights[k + 8];
   const u1 = up[k], u2 = up[k + 1], u3 = up[k + 2], u4 = up[k + 3], u5 = up[k + 4];
@@ -53,8 +50,8 @@ function sweepNine(target, to, count, base, at, weight, s, { up, down, weights }
   const d1 = down[k], d2 = down[k + 1], d3 = down[k + 2], d4 = down[k + 3], d5 = down[k + 4];
   const d6 = down[k + 5], d7 = down[k + 6], d8 = down[k + 7], d9 = down[k + 8];
   for (let i = 0; i < count; i++) {
-    target[to + i] =
-      weight * base[at + i] +
+    target[i] =
+      weight * base[i] +
       w1 * (s[u1 + i] + s[d1 + i]) + w2 * (s[u2 + i] + s[d2 + i]) + w3 * (s[u3 + i] + s[d3 + i]) +
       w4 * (s[u4 + i] + s[d4 + i]) + w5 * (s[u5 + i] + s[d5 + i]) + w6 * (s[u6 + i] + s[d6 + i]) +
       w7 * (s[u7 + i] + s[d7 + i]) + w8 * (s[u8 + i] + s[d8 + i]) + w9 * (s[u9 + i] + s[d9 + i]);
@@ -64,22 +61,20 @@ function sweepNine(target, to, count, base, at, weight, s, { up, down, weights }
 /**
  * `target = weight * base + three pairs`.
  * @param {Float64Array} target
- * @param {number} to
  * @param {number} count
  * @param {Float64Array} base
- * @param {number} at
  * @param {number} weight
  * @param {Float64Array} s
  * @param {Taps} taps
  * @param {number} k
  */
-function sweepThree(target, to, count, base, at, weight, s, { up, down, weights }, k) {
+function sweepThree(target, count, base, weight, s, { up, down, weights }, k) {
   const w1 = weights[k], w2 = weights[k + 1], w3 = weights[k + 2];
   const u1 = up[k], u2 = up[k + 1], u3 = up[k + 2];
   const d1 = down[k], d2 = down[k + 1], d3 = down[k + 2];
   for (let i = 0; i < count; i++) {
-    target[to + i] =
-      weight * base[at + i] +
+    target[i] =
+      weight * base[i] +
       w1 * (s[u1 + i] + s[d1 + i]) + w2 * (s[u2 + i] + s[d2 + i]) + w3 * (s[u3 + i] + s[d3 + i]);
   }
 }
