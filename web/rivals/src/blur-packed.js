@@ -1,6 +1,7 @@
 import { pointAcross, repeatEdges, tapsAlong } from "./blur-separable.js";
 import { sumTaps } from "./blur-sweep.js";
-import { checkBlur, gaussianWeights, isOpaque, wholeWeights } from "./blur-weights.js";
+import { checkBlur, gaussianWeights, wholeWeights } from "./blur-weights.js";
+import { isOpaque } from "./pixels.js";
 
 // Two values share one double: `low + LANE * high`, whole numbers below 2^26 each. Doubles hold 53
 // bits exactly, so sums with whole weights are exact in both, at the price of one.
@@ -17,7 +18,7 @@ const HALF_ALONG = 2 ** (SHIFT_ALONG - 1);
  * Blurs opaque RGBA pixels in place, two values at a time in one double: the left half of a picture
  * with its right half, then each row with the next. Half the arithmetic of `blurSeparable`.
  * @param {Uint8Array | Uint8ClampedArray} pixels every alpha is 255
- * @param {import("./blur-weights.js").Size} size
+ * @param {import("./pixels.js").Size} size
  * @param {number} sigma pixels; 0 changes nothing
  */
 export function blurPacked(pixels, size, sigma) {

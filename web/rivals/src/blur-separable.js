@@ -1,5 +1,6 @@
 import { sumTaps } from "./blur-sweep.js";
-import { checkBlur, gaussianWeights, isOpaque } from "./blur-weights.js";
+import { checkBlur, gaussianWeights } from "./blur-weights.js";
+import { isOpaque } from "./pixels.js";
 
 /**
  * Blurs RGBA pixels in place: columns, then rows, edges repeated, colours weighted by alpha.
@@ -9,7 +10,7 @@ import { checkBlur, gaussianWeights, isOpaque } from "./blur-weights.js";
  * doubles, and f32 arrays cost a conversion at every load (5 % here; 32-bit whole numbers are as
  * fast as doubles). Opaque pictures skip alpha.
  * @param {Uint8Array | Uint8ClampedArray} pixels
- * @param {import("./blur-weights.js").Size} size
+ * @param {import("./pixels.js").Size} size
  * @param {number} sigma pixels; 0 changes nothing
  */
 export function blurSeparable(pixels, size, sigma) {

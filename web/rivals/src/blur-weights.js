@@ -1,8 +1,5 @@
 import { PAIRS_LEAST } from "./blur-sweep.js";
-
-/**
- * @typedef {{ width: number, height: number }} Size pixels
- */
+import { checkSize } from "./pixels.js";
 
 /**
  * The weights of a Gaussian from the middle outwards, of sum 1 with both sides, up to three sigma;
@@ -40,25 +37,10 @@ export function wholeWeights(weights, bits) {
 
 /**
  * @param {Uint8Array | Uint8ClampedArray} pixels
- * @param {Size} size
+ * @param {import("./pixels.js").Size} size
  * @param {number} sigma
  */
-export function checkBlur(pixels, { width, height }, sigma) {
-  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
-    throw new RangeError(`width and height must be whole numbers above 0: ${width} x ${height}`);
-  }
-  if (pixels.length !== 4 * width * height) {
-    throw new RangeError(`${width} x ${height} pixels are ${4 * width * height} bytes, not ${pixels.length}`);
-  }
+export function checkBlur(pixels, size, sigma) {
+  checkSize("size", size, pixels.length);
   if (!(sigma >= 0 && sigma < Infinity)) throw new RangeError(`sigma must be a number of at least 0: ${sigma}`);
-}
-
-/**
- * Whether no pixel is transparent.
- * @param {Uint8Array | Uint8ClampedArray} pixels
- */
-export function isOpaque(pixels) {
-  let all = 255;
-  for (let i = 3; i < pixels.length; i += 4) all &= pixels[i];
-  return all === 255;
 }
