@@ -4,7 +4,7 @@
  * Which build of the kernels runs:
  * - `threads`: shared memory, several cores, SIMD; needs a cross-origin isolated page,
  * - `simd`: one core per piece of work, SIMD,
- * - `baseline`: plain WebAssembly, as every browser since 2017 has it.
+ * - `baseline`: WebAssembly without SIMD, for browsers before about 2023.
  */
 export type Tier = "threads" | "simd" | "baseline";
 
@@ -31,7 +31,7 @@ export interface LoadOptions {
   readonly tier?: Tier | "auto";
   /** Threads that compute at the same time. Default: the cores, at most 8 with `threads`, 4 without. */
   readonly workers?: number;
-  /** A folder that holds `threads.wasm`, `simd.wasm` and `baseline.wasm`, if not this package's own. */
+  /** A folder with `relaxed.wasm`, `threads.wasm`, `simd.wasm` and `baseline.wasm`, if not this package's own. */
   readonly baseUrl?: string | URL;
   /**
    * The most bytes that buffers may take. Default 1 GiB, at most 4 GiB. With `threads` it is the
@@ -77,7 +77,7 @@ export interface KernelBuffer extends Disposable {
   floats(): Float32Array;
   /** @throws KernelError `bad-size` unless the length is a multiple of 8. */
   doubles(): Float64Array;
-  /** Gives the memory back; twice is fine. @throws KernelError `busy` while work has it. */
+  /** Gives the memory back, at once or when the work that has the buffer has settled. Twice is fine. */
   free(): void;
 }
 
