@@ -45,16 +45,18 @@ export function App(): JSX.Element {
       >
         Skip to the view
       </a>
-      <div className="rail">
-        <Brand />
-        <nav className="places" aria-label="Views">
-          <ul>
-            {places.map((to) => (
-              <PlaceLink key={to} to={to} current={to === place} />
-            ))}
-          </ul>
-        </nav>
-        <RailFoot />
+      <div className="side">
+        <div className="rail">
+          <Brand />
+          <nav className="places" aria-label="Views">
+            <ul>
+              {places.map((to) => (
+                <PlaceLink key={to} to={to} current={to === place} />
+              ))}
+            </ul>
+          </nav>
+          <RailFoot />
+        </div>
       </div>
       <main className="page" ref={main}>
         <Boundary key={place}>

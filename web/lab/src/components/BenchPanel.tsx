@@ -1,4 +1,4 @@
-import type { JSX } from "react";
+import type { JSX, ReactNode } from "react";
 import { contenderIds } from "../bench/experiment.ts";
 import type { Measurement, Report } from "../bench/reading.ts";
 import { roundChoices, toggled } from "../bench/settings.ts";
@@ -10,12 +10,20 @@ import { NoteBox, Segmented, Sheet, Working } from "./parts.tsx";
 import { ReadingsTable } from "./ReadingsTable.tsx";
 
 /** Measures one kernel on the view's input and shows what came of it. */
-export function BenchPanel({ job, blocked }: { job: Job; blocked?: string }): JSX.Element {
+export function BenchPanel(props: {
+  readonly job: Job;
+  /** Why it cannot start yet. */
+  readonly blocked?: string;
+  /** What only this kernel's measurement can be told. */
+  readonly children?: ReactNode;
+}): JSX.Element {
+  const { job, blocked, children } = props;
   const lab = useLab();
   const measurement = lab.measurements[job.kernel];
   const mayStart = lab.busy === undefined && blocked === undefined && lab.settings.contenders.length > 0;
   return (
     <Sheet title="Measure" aside={<p className="soft">{blocked ?? "Every implementation, in turn, on the input above."}</p>}>
+      {children !== undefined && <div className="controls">{children}</div>}
       <MeasureSettings />
       {measurement.state === "running" ? (
         <Working doing={measurement.doing} done={measurement.done} onStop={lab.stop} />

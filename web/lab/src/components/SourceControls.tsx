@@ -18,15 +18,13 @@ export function SourceControls(props: {
   const { source, choose, moving = false } = props;
   const drawn = source.wanted.kind === "generated" ? source.wanted.size : "";
   return (
-    <>
-      <div className="controls">
-        <Segmented<GeneratedSize | "">
-          label="Drawn picture"
-          value={drawn}
-          choices={sizeNames}
-          onChange={(size) => size !== "" && choose({ kind: "generated", size })}
-        />
-      </div>
+    <div className="source">
+      <Segmented<GeneratedSize | "">
+        label="Drawn picture"
+        value={drawn}
+        choices={sizeNames}
+        onChange={(size) => size !== "" && choose({ kind: "generated", size })}
+      />
       <Drop
         label="Choose a file"
         accept={moving ? "image/*,video/*" : "image/*"}
@@ -39,6 +37,6 @@ export function SourceControls(props: {
           </button>
         )}
       </Drop>
-    </>
+    </div>
   );
 }

@@ -32,17 +32,17 @@ function timed<T>(work: () => T): { result: T; computeMs: number } {
 function compute(job: Exclude<RivalJob, { kernel: "crc-file" }>): RivalResults[keyof RivalResults] {
   switch (job.kernel) {
     case "blur":
-      return blur(job.pixels, job.width, job.height, job.sigma);
+      return blur(job.pixels, job, job.sigma);
     case "resize":
       return resize(job.pixels, job, job.to);
     case "preprocess":
-      return preprocess(job.pixels, job, job.to, job.mean, job.std);
+      return preprocess(job.pixels, job, job.to, job);
     case "sort":
-      return sortJson(job.json, job.key, job.descending, job.into);
+      return sortJson(job.json, job, job.into);
     case "crc":
       return crc32(0, job.bytes);
     case "matmul":
-      return matmul(job.a, job.b, job.m, job.k, job.n);
+      return matmul(job.a, job.b, job);
     case "fibonacci":
       return fibonacci(job.n);
   }

@@ -68,28 +68,20 @@ export function CrcView(): JSX.Element {
         </Drop>
         <StreamingView streaming={streaming} onStop={stop} />
       </Sheet>
-      <Sheet title="Bytes in memory">
-        <div className="controls">
-          <Segmented
-            label="Input"
-            value={from}
-            choices={[
-              { value: "generated", label: "Generated" },
-              { value: "file", label: `The file, up to ${bytesText(measuredBytesMax)}`, disabled: file === undefined },
-            ]}
-            onChange={setFrom}
-          />
-          {from === "generated" && (
-            <Segmented
-              label="Size"
-              value={size}
-              choices={mebibytes.map((value) => ({ value, label: `${value} MiB` }))}
-              onChange={setSize}
-            />
-          )}
-        </div>
-      </Sheet>
-      <BenchPanel job={job} />
+      <BenchPanel job={job}>
+        <Segmented
+          label="Bytes in memory"
+          value={from === "file" ? "file" : size}
+          choices={[
+            ...mebibytes.map((value) => ({ value, label: `${value} MiB, generated` })),
+            { value: "file", label: `The file, up to ${bytesText(measuredBytesMax)}`, disabled: file === undefined },
+          ]}
+          onChange={(value: number | "file") => {
+            setFrom(value === "file" ? "file" : "generated");
+            if (value !== "file") setSize(value);
+          }}
+        />
+      </BenchPanel>
     </>
   );
 }

@@ -41,7 +41,8 @@ export function SortView(): JSX.Element {
         taken out where they stand, and only the rows on screen are ever parsed.
       </ViewHead>
       <Sheet title="Rows" aside={text !== undefined && <p className="soft">{describe(sorting)}</p>}>
-        <div className="controls">
+        <div className="source">
+          <div className="controls">
           <Segmented
             label="Generated"
             value={rows}
@@ -51,18 +52,18 @@ export function SortView(): JSX.Element {
           <button type="button" className="button button-main" onClick={() => open({ kind: "generated", rows }, by)}>
             Make and sort
           </button>
-        </div>
+         </div>
         <Drop
           label="Choose a JSON file"
           accept=".json,application/json"
           hint="Or drop one here: an array of objects. It stays on this machine."
           onFile={(file) => open({ kind: "file", file }, by)}
         />
+        </div>
         <SortKey by={by} keys={keysOf(sorting)} onChange={change} />
         <SortingView sorting={sorting} onStop={stop} />
       </Sheet>
-      <BenchPanel job={job} {...(text === undefined ? { blocked: "Make or choose rows first." } : {})} />
-      <Sheet title="What is compared">
+      <BenchPanel job={job} {...(text === undefined ? { blocked: "Make or choose rows first." } : {})}>
         <Segmented
           label="Result"
           value={into}
@@ -72,12 +73,12 @@ export function SortView(): JSX.Element {
           ]}
           onChange={setInto}
         />
-        <p className="soft">
-          JavaScript decodes, parses and sorts, and for sorted text writes it all anew. Rows that are JavaScript objects
-          already are another matter: the same radix sort is as fast there, and <code>sortRows</code> of the package is
-          that.
-        </p>
-      </Sheet>
+      </BenchPanel>
+      <p className="soft aside">
+        JavaScript decodes, parses and sorts by the same radix sort, and for sorted text writes it all anew. Rows that are
+        JavaScript objects already are another matter: there the same algorithm is as fast in JavaScript, and{" "}
+        <code>sortRows</code> of <code>@tombolo/web</code> is that.
+      </p>
     </>
   );
 }
