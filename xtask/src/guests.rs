@@ -89,7 +89,7 @@ fn digest(root: &Path, guest: &Guest, compiler: &str) -> Result<String, String> 
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let entries =
         fs::read_dir(folder).map_err(|error| format!("cannot read `{}`: {error}", folder.display()))?;
     for path in entries.flatten().map(|entry| entry.path()) {
@@ -144,7 +144,7 @@ fn build_one(root: &Path, out: &Path, guest: &Guest, target: &str, digest: &str)
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     let folder = to.parent().expect("a file is in a folder");
     let copied = fs::create_dir_all(folder).and_then(|()| fs::copy(from, to));
     copied.map(drop).map_err(|error| format!("cannot write `{}`: {error}", to.display()))

@@ -5,6 +5,7 @@ mod guests;
 mod hostile;
 mod soak;
 mod tidy;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,8 @@ use clap::Parser;
 enum Chore {
     /// Build all guests and examples into target/guests/wasm; those that did not change are kept
     Guests,
+    /// Build the kernels for browsers and the npm package; those that did not change are kept
+    Web,
     /// Check what no compiler checks: file sizes, dependency directions, dead links, stray files
     Tidy,
     /// Run the guests that mean harm, and list how each attack ended
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let root = root();
     let result = match Chore::parse() {
         Chore::Guests => guests::build(&root),
+        Chore::Web => web::build(&root),
         Chore::Tidy => tidy::check(&root),
         Chore::Hostile => hostile::run(&root),
         Chore::Bench(bench) => bench.run(&root),

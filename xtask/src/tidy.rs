@@ -50,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tombolo-store",
         ],
     ),
+    ("tombolo-kernels", &[]),
     ("tombolo-testkit", &[]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,269 @@
+//! Tokens of JSON, checked against RFC 8259.
+
+use crate::KernelError;
+
+/// How deep arrays and objects may stand in each other, the outer array included.
+pub const NESTING_MAX: usize = 512;
+
+/// What a token is, or why it is none.
+pub(super) type Step<T> = Result<T, KernelError>;
+
+/// A place in a text. Everything before it was checked.
+pub(super) struct Lexer<'j> {
+    pub(super) bytes: &'j [u8],
+    pub(super) at: usize,
+}
+
+/// The text between two quotes.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Whether there is a backslash in it.
+    pub(super) escaped: bool,
+}
+
+/// Whether a value may begin with this byte.
+pub(super) fn starts_value(byte: u8) -> bool {
+    matches!(byte, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')
+}
+
+impl<'j> Lexer<'j> {
+    pub(super) fn new(bytes: &'j [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    #[cold]
+    pub(super) fn wrong<T>(&self, reason: &'static str) -> Step<T> {
+        Err(KernelError::Json { offset: self.at, reason })
+    }
+
+    /// The next byte; 0 at the end, where no token has one.
+    #[inline(always)]
+    pub(super) fn peek(&self) -> u8 {
+        self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+
+    /// Skips white space.
+    #[inline(always)]
+    pub(super) fn space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    /// Reads a name of an object, its colon and the space after it.
+    #[inline(always)]
+    pub(super) fn name(&mut self) -> Step<Text> {
+        if self.peek() != b'"' {
+            return self.wrong("expected a name in quotes");
+        }
+        let text = self.string()?;
+        self.space();
+        if self.peek() != b':' {
+            return self.wrong("expected a colon");
+        }
+        self.at += 1;
+        self.space();
+        Ok(text)
+    }
+
+    /// Reads a string from its first quote on.
+    #[inline(always)]
+    pub(super) fn string(&mut self) -> Step<Text> {
+        let start = self.at + 1;
+        let mut escaped = false;
+        let mut ascii = true;
+        self.at = start;
+        loop {
+            match self.peek() {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                ..0x20 if self.at >= self.bytes.len() => return self.wrong("the text ends within a string"),
+                ..0x20 => return self.wrong("a control character in a string must be escaped"),
+                byte => {
+                    ascii &= byte < 0x80;
+                    self.at += 1;
+                }
+            }
+        }
+        let end = self.at;
+        if !ascii {
+            self.utf8(start, end)?;
+        }
+        self.at = end + 1;
+        Ok(Text { start, end, escaped })
+    }
+
+    #[cold]
+    fn utf8(&mut self, start: usize, end: usize) -> Step<()> {
+        if let Err(error) = std::str::from_utf8(&self.bytes[start..end]) {
+            self.at = start + error.valid_up_to();
+            return self.wrong("the bytes are not UTF-8");
+        }
+        Ok(())
+    }
+
+    /// Reads an escape from its backslash on.
+    #[cold]
+    fn escape(&mut self) -> Step<()> {
+        self.at += 1;
+        match self.peek() {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+            b'u' => {
+                for _ in 0..4 {
+                    self.at += 1;
+                    if !self.peek().is_ascii_hexdigit() {
+                        return self.wrong("expected four hexadecimal digits");
+                    }
+                }
+                self.at += 1;
+            }
+            _ => return self.wrong("no such escape"),
+        }
+        Ok(())
+    }
+
+    /// Reads a number.
+    #[inline(always)]
+    pub(super) fn number(&mut self) -> Step<()> {
+        if self.peek() == b'-' {
+            self.at += 1;
+        }
+        match self.peek() {
+            b'0' => self.at += 1,
+            b'1'..=b'9' => self.digits(),
+            _ => return self.wrong("expected a digit"),
+        }
+        if self.peek() == b'.' {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            self.at += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn digits(&mut self) {
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn some_digits(&mut self) -> Step<()> {
+        if !self.peek().is_ascii_digit() {
+            return self.wrong("expected a digit");
+        }
+        self.digits();
+        Ok(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Step<()> {
+        let same = self.bytes[self.at..].iter().zip(word).take_while(|(byte, of)| byte == of).count();
+        self.at += same;
+        if same == word.len() { Ok(()) } else { self.wrong("expected true, false or null") }
+    }
+
+    /// Reads any value that stands in `depth` arrays and objects.
+    #[inline(always)]
+    pub(super) fn value(&mut self, depth: usize) -> Step<()> {
+        match self.peek() {
+            b'{' | b'[' => self.nested(depth),
+            _ => self.scalar(),
+        }
+    }
+
+    #[inline(always)]
+    fn scalar(&mut self) -> Step<()> {
+        match self.peek() {
+            b'"' => self.string().map(|_| ()),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.wrong("expected a value"),
+        }
+    }
+
+    /// Reads an array or an object and all that is in it, which `above` others are around.
+    fn nested(&mut self, above: usize) -> Step<()> {
+        let mut open = Open { objects: [0; NESTING_MAX / 64], depth: 0 };
+        loop {
+            if !self.enters(&mut open, above)? {
+                continue;
+            }
+            loop {
+                let Some(in_object) = open.innermost_is_object() else { return Ok(()) };
+                self.space();
+                match (self.peek(), in_object) {
+                    (b',', _) => break,
+                    (b'}', true) | (b']', false) => open.depth -= 1,
+                    (_, true) => return self.wrong("expected a comma or the end of the object"),
+                    (_, false) => return self.wrong("expected a comma or the end of the array"),
+                }
+                self.at += 1;
+            }
+            self.at += 1;
+            self.space();
+            if open.innermost_is_object() == Some(true) {
+                self.name()?;
+            }
+        }
+    }
+
+    /// Reads a value whole, and answers `true`; or opens one that is not empty, up to its first value.
+    #[inline(always)]
+    fn enters(&mut self, open: &mut Open, above: usize) -> Step<bool> {
+        let is_object = match self.peek() {
+            b'{' => true,
+            b'[' => false,
+            _ => return self.scalar().map(|()| true),
+        };
+        if above + open.depth >= NESTING_MAX {
+            return self.wrong("nested more than 512 deep");
+        }
+        self.at += 1;
+        self.space();
+        if self.peek() == if is_object { b'}' } else { b']' } {
+            self.at += 1;
+            return Ok(true);
+        }
+        open.push(is_object);
+        if is_object {
+            self.name()?;
+        }
+        Ok(false)
+    }
+}
+
+/// Which of the arrays and objects that are open are objects.
+struct Open {
+    objects: [u64; NESTING_MAX / 64],
+    depth: usize,
+}
+
+impl Open {
+    #[inline(always)]
+    fn push(&mut self, is_object: bool) {
+        let bit = 1 << (self.depth % 64);
+        let word = &mut self.objects[self.depth / 64];
+        *word = if is_object { *word | bit } else { *word & !bit };
+        self.depth += 1;
+    }
+
+    #[inline(always)]
+    fn innermost_is_object(&self) -> Option<bool> {
+        let at = self.depth.checked_sub(1)?;
+        Some(self.objects[at / 64] >> (at % 64) & 1 == 1)
+    }
+}

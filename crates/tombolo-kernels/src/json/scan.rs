@@ -1,0 +1,199 @@
+//! One pass over the text: checks it, and finds rows and keys.
+
+use super::key::Key;
+use super::lex::{Lexer, Step, starts_value};
+use super::{number, string};
+use crate::memory::reserve;
+use crate::{KernelError, Work};
+
+/// What a row's key is. The order of the variants is the order of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// Not there, or `null`.
+    Missing,
+    /// A number: [`number::ordered`].
+    Number,
+    /// A string without escapes: where its text begins, and in the upper half where it ends.
+    Text,
+    /// As `Text`, with escapes; ordered among those without.
+    Escaped,
+    /// `false`.
+    False,
+    /// `true`.
+    True,
+    /// An array or an object.
+    Nested,
+}
+
+/// Rows in the order of the text.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) starts: Vec<u32>,
+    pub(super) ends: Vec<u32>,
+    pub(super) kinds: Vec<Kind>,
+    /// By kind: see there; 0 for the others.
+    pub(super) values: Vec<u64>,
+}
+
+/// Bytes between two looks at the watch: about a millisecond.
+const TICK_BYTES: usize = 1 << 20;
+
+/// Finds the rows of a JSON array of objects.
+pub(super) fn rows(bytes: &[u8], key: &Key, work: &Work<'_>) -> Result<Rows, KernelError> {
+    let mut rows = Rows::default();
+    let parts = std::iter::once(&mut rows);
+    work.share((bytes.len() / TICK_BYTES) as u32 + 1, parts, |turn, rows| {
+        let mut scan = Lexer::new(bytes);
+        let mut tick = TICK_BYTES;
+        scan.array_start()?;
+        while scan.row(key, rows)? {
+            if scan.at >= tick {
+                tick += TICK_BYTES;
+                turn.done(1)?;
+            }
+        }
+        scan.end()
+    })?;
+    Ok(rows)
+}
+
+impl Lexer<'_> {
+    fn array_start(&mut self) -> Step<()> {
+        self.space();
+        match self.peek() {
+            b'[' => self.at += 1,
+            byte if starts_value(byte) => {
+                return Err(KernelError::NotRows { offset: self.at, reason: "expected an array of objects" });
+            }
+            _ => return self.wrong("expected an array"),
+        }
+        Ok(())
+    }
+
+    /// Reads one row and what comes after it; `false` after the last.
+    fn row(&mut self, key: &Key, rows: &mut Rows) -> Step<bool> {
+        self.space();
+        match self.peek() {
+            b'{' => {}
+            b']' if rows.starts.is_empty() => {
+                self.at += 1;
+                return Ok(false);
+            }
+            byte if starts_value(byte) => {
+                return Err(KernelError::NotRows { offset: self.at, reason: "expected every row to be an object" });
+            }
+            _ => return self.wrong("expected a row"),
+        }
+        let start = self.at;
+        self.at += 1;
+        let (kind, value) = self.members(key.segments(), 2)?;
+        rows.push(start, self.at, kind, value)?;
+        self.space();
+        match self.peek() {
+            b',' => {
+                self.at += 1;
+                Ok(true)
+            }
+            b']' => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => self.wrong("expected a comma or the end of the array"),
+        }
+    }
+
+    fn end(&mut self) -> Step<()> {
+        self.space();
+        if self.at == self.bytes.len() { Ok(()) } else { self.wrong("expected nothing after the array") }
+    }
+
+    /// Reads an object after its brace. Answers what is at `path` in it.
+    fn members(&mut self, path: &[Box<[u8]>], depth: usize) -> Step<(Kind, u64)> {
+        let mut found = (Kind::Missing, 0);
+        self.space();
+        if self.peek() == b'}' {
+            self.at += 1;
+            return Ok(found);
+        }
+        loop {
+            self.space();
+            let is_it = self.name_is(&path[0])?;
+            if !is_it {
+                self.value(depth)?;
+            } else if path.len() == 1 {
+                found = self.key_value(depth)?;
+            } else if self.peek() == b'{' {
+                self.at += 1;
+                found = self.members(&path[1..], depth + 1)?;
+            } else {
+                self.value(depth)?;
+                found = (Kind::Missing, 0);
+            }
+            self.space();
+            match self.peek() {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(found);
+                }
+                _ => return self.wrong("expected a comma or the end of the object"),
+            }
+        }
+    }
+
+    /// Reads a name and its colon. Whether it is `name`.
+    fn name_is(&mut self, name: &[u8]) -> Step<bool> {
+        let text = self.name()?;
+        if !text.escaped {
+            return Ok(self.bytes[text.start..text.end] == *name);
+        }
+        let mut plain = Vec::new();
+        reserve(&mut plain, text.end - text.start)?;
+        string::unescape(&self.bytes[text.start..text.end], &mut plain);
+        Ok(plain == name)
+    }
+
+    /// Reads the value that is a row's key.
+    fn key_value(&mut self, depth: usize) -> Step<(Kind, u64)> {
+        let start = self.at;
+        match self.peek() {
+            b'"' => {
+                let text = self.string()?;
+                let kind = if text.escaped { Kind::Escaped } else { Kind::Text };
+                Ok((kind, text.start as u64 | (text.end as u64) << 32))
+            }
+            b'-' | b'0'..=b'9' => {
+                self.number()?;
+                Ok((Kind::Number, number::ordered(number::value(&self.bytes[start..self.at]))))
+            }
+            first => {
+                self.value(depth)?;
+                let kind = match first {
+                    b'n' => Kind::Missing,
+                    b'f' => Kind::False,
+                    b't' => Kind::True,
+                    _ => Kind::Nested,
+                };
+                Ok((kind, 0))
+            }
+        }
+    }
+}
+
+impl Rows {
+    fn push(&mut self, start: usize, end: usize, kind: Kind, value: u64) -> Step<()> {
+        if self.starts.len() == self.starts.capacity() {
+            let more = self.starts.len().max(1024);
+            reserve(&mut self.starts, more)?;
+            reserve(&mut self.ends, more)?;
+            reserve(&mut self.kinds, more)?;
+            reserve(&mut self.values, more)?;
+        }
+        self.starts.push(start as u32);
+        self.ends.push(end as u32);
+        self.kinds.push(kind);
+        self.values.push(value);
+        Ok(())
+    }
+}
