@@ -3,6 +3,7 @@ import { cubicTaps, wholeTaps } from "./resize-weights.js";
 const BITS = 14; // Of the weights.
 const BITS_BETWEEN = 6; // Of a fraction kept from columns to rows: 8 + 6 + 14 bits and a sign.
 const ROWS = 7; // That one sweep adds. 4K to 640 takes two sweeps.
+const PIXELS = 4; // That one turn along a row adds.
 
 /**
  * Resizes opaque pixels, in 32-bit whole numbers on a little-endian machine (all that run JavaScript today): columns first, since rows of bytes are read in
@@ -14,13 +15,13 @@ const ROWS = 7; // That one sweep adds. 4K to 640 takes two sweeps.
  */
 export function resizeOpaque(pixels, from, to, take) {
   const across = cubicTaps(from.height, to.height, ROWS);
-  const along = cubicTaps(from.width, to.width, 1);
+  const along = cubicTaps(from.width, to.width, PIXELS);
   const weightsAcross = wholeTaps(across, BITS);
   const weightsAlong = wholeTaps(along, BITS);
   // Words need bytes that begin at a multiple of four: nearly all do, others are copied.
   const aligned = pixels.byteOffset % 4 === 0 ? pixels : pixels.slice();
   const words = new Int32Array(aligned.buffer, aligned.byteOffset, from.width * from.height);
-  const middle = new Int32Array(from.width * 3);
+  const middle = new Int32Array((from.width + PIXELS) * 3); // Weights of zero may lie beyond the row.
   const row = new Uint8Array(to.width * 3);
   for (let y = 0; y < to.height; y++) {
     middle.fill(1 << (BITS - BITS_BETWEEN - 1)); // A half, to round.
@@ -76,11 +77,14 @@ function sumPixels(middle, { most, first, count }, weights, row) {
   const half = 1 << (BITS + BITS_BETWEEN - 1);
   for (let x = 0; x < first.length; x++) {
     let red = half, green = half, blue = half;
-    for (let i = 0, from = 3 * first[x], w = x * most; i < count[x]; i++, from += 3, w++) {
-      const weight = weights[w];
-      red = (red + Math.imul(weight, middle[from])) | 0;
-      green = (green + Math.imul(weight, middle[from + 1])) | 0;
-      blue = (blue + Math.imul(weight, middle[from + 2])) | 0;
+    for (let m = 3 * first[x], end = m + 3 * count[x], w = x * most; m < end; m += 3 * PIXELS, w += PIXELS) {
+      const w0 = weights[w], w1 = weights[w + 1], w2 = weights[w + 2], w3 = weights[w + 3];
+      red = (red + Math.imul(w0, middle[m]) + Math.imul(w1, middle[m + 3]) +
+        Math.imul(w2, middle[m + 6]) + Math.imul(w3, middle[m + 9])) | 0;
+      green = (green + Math.imul(w0, middle[m + 1]) + Math.imul(w1, middle[m + 4]) +
+        Math.imul(w2, middle[m + 7]) + Math.imul(w3, middle[m + 10])) | 0;
+      blue = (blue + Math.imul(w0, middle[m + 2]) + Math.imul(w1, middle[m + 5]) +
+        Math.imul(w2, middle[m + 8]) + Math.imul(w3, middle[m + 11])) | 0;
     }
     row[3 * x] = byte(red >> (BITS + BITS_BETWEEN));
     row[3 * x + 1] = byte(green >> (BITS + BITS_BETWEEN));
