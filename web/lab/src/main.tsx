@@ -3,6 +3,7 @@ import "@fontsource-variable/spline-sans-mono/wght.css";
 import "./tokens.css";
 import "./style/base.css";
 import "./style/shell.css";
+import "./style/controls.css";
 import "./style/parts.css";
 import "./style/rule.css";
 import "./style/table.css";

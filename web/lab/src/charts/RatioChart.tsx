@@ -4,6 +4,7 @@ import type { Report } from "../bench/reading.ts";
 import { contenderNames, kernelNames } from "../contenders/labels.ts";
 import { ratioText } from "../results/format.ts";
 import { rowOf } from "../results/rows.ts";
+import { Graduations } from "./Graduations.tsx";
 import { ratioScaleFor } from "./ratioScale.ts";
 
 type Reports = Readonly<Partial<Record<KernelId, Report>>>;
@@ -44,13 +45,7 @@ export function RatioChart({ reports }: { reports: Reports }): JSX.Element {
         ))}
         <div className="ratio-row" aria-hidden="true">
           <span />
-          <div className="rule-scale">
-            {scale.marks.map(({ at, label }) => (
-              <span className="rule-mark" data-long={label !== undefined} key={at} style={{ insetInlineStart: `${at}%` }}>
-                {label !== undefined && <i>{label}</i>}
-              </span>
-            ))}
-          </div>
+          <Graduations marks={scale.marks} />
         </div>
       </div>
       <figcaption className="legend">

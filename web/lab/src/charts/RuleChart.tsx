@@ -4,6 +4,7 @@ import { contendersOf, samplesOf, type Reading, type Report } from "../bench/rea
 import { speedup, summarise, type Summary } from "../bench/statistics.ts";
 import { contenderNames, contenderWhere } from "../contenders/labels.ts";
 import { duration, durationText, ratioText } from "../results/format.ts";
+import { Graduations } from "./Graduations.tsx";
 import { scaleFor, type Scale, type ScaleKind } from "./scale.ts";
 
 /** Which of a sample's two times is shown. */
@@ -36,11 +37,15 @@ export function RuleChart({ report, metric, scale: kind }: RuleChartProps): JSX.
                 <small>{contenderWhere[contender]}</small>
               </div>
             </div>
-            <Strip reading={report.readings[contender]} scale={scale} timings={timings(contender)} />
+            <div className="rule-place">
+              <Strip reading={report.readings[contender]} scale={scale} timings={timings(contender)} />
+            </div>
             <Value summary={summarise(timings(contender))} reference={reference} contender={contender} />
           </div>
         ))}
-        <Axis scale={scale} />
+        <div className="rule-row rule-axis">
+          <Graduations marks={scale?.marks ?? []} />
+        </div>
       </div>
     </figure>
   );
@@ -93,22 +98,6 @@ function Value(props: { summary: Summary | undefined; reference: number | undefi
         {value} <small>{unit}</small>
       </span>
       <em>{props.contender === "javascript" ? "" : ratioText(ratio)}</em>
-    </div>
-  );
-}
-
-function Axis({ scale }: { scale: Scale | undefined }): JSX.Element {
-  return (
-    <div className="rule-row rule-axis" aria-hidden="true">
-      <span />
-      <div className="rule-scale">
-        {scale?.marks.map(({ at, label }) => (
-          <span className="rule-mark" data-long={label !== undefined} key={at} style={{ insetInlineStart: `${at}%` }}>
-            {label !== undefined && <i>{label}</i>}
-          </span>
-        ))}
-      </div>
-      <span />
     </div>
   );
 }

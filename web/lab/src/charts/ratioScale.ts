@@ -18,7 +18,7 @@ export function ratioScaleFor(ratios: readonly number[]): RatioScale {
       const ratio = Number((digit * 10 ** decade).toPrecision(1));
       if (ratio < from || ratio > to) continue;
       const labelled = digit === 1 || digit === 2 || digit === 5;
-      marks.push({ at: position(ratio), ...(labelled ? { label: `×${ratio}` } : {}) });
+      marks.push({ at: position(ratio), ...(labelled ? { label: `×${ratio}`, minor: digit !== 1 && length > 3 } : {}) });
     }
   }
   return { marks, position };

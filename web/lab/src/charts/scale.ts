@@ -7,6 +7,8 @@ export interface Mark {
   readonly at: number;
   /** Only long graduations have one. */
   readonly label?: string;
+  /** Labels that a narrow chart has no room for. */
+  readonly minor?: boolean;
 }
 
 export interface Scale {
@@ -39,7 +41,8 @@ function logarithmic(least: number, most: number): Scale {
       const ms = digit * 10 ** decade;
       if (ms < from * 0.999 || ms > to * 1.001) continue;
       const labelled = digit === 1 || (length <= 2.2 && (digit === 2 || digit === 5));
-      marks.push({ at: position(ms), ...(labelled ? { label: durationLabel(ms) } : {}) });
+      const minor = digit !== 1 && length > 0.8;
+      marks.push({ at: position(ms), ...(labelled ? { label: durationLabel(ms), minor } : {}) });
     }
   }
   return { kind: "log", marks, position };
@@ -53,7 +56,8 @@ function linear(most: number): Scale {
   const marks: Mark[] = [];
   for (let fifth = 0; fifth <= steps * 5; fifth += 1) {
     const ms = (fifth * step) / 5;
-    marks.push({ at: position(ms), ...(fifth % 5 === 0 ? { label: durationLabel(ms) } : {}) });
+    const minor = fifth % 10 === 5;
+    marks.push({ at: position(ms), ...(fifth % 5 === 0 ? { label: durationLabel(ms), minor } : {}) });
   }
   return { kind: "linear", marks, position };
 }

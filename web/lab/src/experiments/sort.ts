@@ -20,7 +20,7 @@ export interface SortInput {
   readonly into: SortInto;
 }
 
-const edgeSendsText = "takes part in `sorted text` only: it answers with the rows, not with their order";
+const edgeSendsText = "takes part in sorted text only: it answers with the rows, not with their order";
 
 /** Sorts the rows of a JSON array by a key: from bytes to an order, or to bytes. */
 export function sortExperiment(input: SortInput): Experiment {
@@ -28,7 +28,7 @@ export function sortExperiment(input: SortInput): Experiment {
   const size = rows === undefined ? bytesText(json.length) : `${count(rows)} rows, ${bytesText(json.length)}`;
   return {
     kernel: "sort",
-    subject: `${size}, by \`${key}\`, bytes to ${into === "order" ? "order" : "sorted text"}`,
+    subject: `${size}, by ${key}, bytes to ${into === "order" ? "order" : "sorted text"}`,
     rate: { units: json.length, scale: 1e-6, unit: "MB/s" },
     agree: into === "order" ? agreeExactly : agreeAsJson,
     async open(contender, signal) {

@@ -26,6 +26,7 @@ export type Sorting =
   | { readonly state: "empty" }
   | { readonly state: "working"; readonly doing: string; readonly done: number; readonly text?: RowsText }
   | { readonly state: "sorted"; readonly text: RowsText; readonly order: SortedRows; readonly by: SortBy; readonly computeMs: number }
+  | { readonly state: "stopped"; readonly text?: RowsText }
   | { readonly state: "failed"; readonly note: Note; readonly text?: RowsText };
 
 export interface Sorter {
@@ -71,8 +72,7 @@ export function useSorter(): Sorter {
     } catch (error) {
       const at = text.current === undefined ? {} : { text: text.current };
       const stopped = controller.signal.aborted || isAbort(error);
-      const note = stopped ? { title: "Stopped", detail: "Nothing was sorted." } : noteOf(error);
-      tell({ state: "failed", note, ...at });
+      tell(stopped ? { state: "stopped", ...at } : { state: "failed", note: noteOf(error), ...at });
     }
   }, []);
 

@@ -18,8 +18,7 @@ export function FibonacciView(): JSX.Element {
   return (
     <>
       <ViewHead title="Fibonacci">
-        Doubly recursive, and so nothing but calls. No memory, no SIMD, no threads: the tiers should be alike, and only
-        the compiler’s work shows.
+        Doubly recursive, and so nothing but calls. No memory, no SIMD, no threads: what differs is the compilers’ work.
       </ViewHead>
       <Sheet title="Input">
         <Slider label="n" value={n} min={20} max={45} step={1} onChange={setN} />

@@ -111,9 +111,11 @@ function SortingView({ sorting, onStop }: { sorting: Sorting; onStop: () => void
       return <p className="placeholder">Make a million rows, or bring your own.</p>;
     case "working":
       return <Working doing={sorting.doing} done={sorting.done} onStop={onStop} />;
+    case "stopped":
+      return <NoteBox kind="hint" note={{ title: "Stopped", detail: "Nothing was sorted." }} />;
     case "failed":
       return (
-        <NoteBox note={sorting.note} kind={sorting.note.title === "Stopped" ? "hint" : "error"}>
+        <NoteBox note={sorting.note} kind="error">
           {sorting.note.offset !== undefined && sorting.text !== undefined && (
             <Excerpt bytes={sorting.text.json} offset={sorting.note.offset} />
           )}
