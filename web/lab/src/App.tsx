@@ -69,10 +69,15 @@ export function App(): JSX.Element {
 
 function PlaceLink({ to, current }: { to: Place; current: boolean }): JSX.Element {
   const { measurements, busy } = useLab();
+  const link = useRef<HTMLAnchorElement>(null);
+  // On a narrow page the list scrolls sideways.
+  useEffect(() => {
+    if (current) link.current?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [current]);
   const told = to === "overview" ? "" : to === busy ? "running" : bestRatio(measurements[to]);
   return (
     <li>
-      <a href={linkTo(to)} {...(current ? { "aria-current": "page" as const } : {})}>
+      <a ref={link} href={linkTo(to)} {...(current ? { "aria-current": "page" as const } : {})}>
         {to === "overview" ? "Overview" : kernelNames[to]}
         <span className="figures">{told}</span>
       </a>

@@ -1,26 +1,24 @@
-import { useEffect, useId, useState, type JSX } from "react";
+import { useId, type JSX } from "react";
 import type { SortBy } from "../live/useSorter.ts";
 import { Segmented } from "./parts.tsx";
 
-/** What to sort by. A key that is being typed counts when it is entered, not letter by letter. */
+/** What to sort by. Rows are sorted when a key has been entered, not letter by letter. */
 export function SortKey(props: {
   readonly by: SortBy;
   readonly keys: readonly string[];
-  readonly onChange: (by: SortBy) => void;
+  /** With each letter. */
+  readonly onType: (by: SortBy) => void;
+  /** Once, when the key is entered or left, or the direction changes. */
+  readonly onEnter: (by: SortBy) => void;
 }): JSX.Element {
-  const { by, keys, onChange } = props;
-  const [typed, setTyped] = useState(by.key);
+  const { by, keys, onType, onEnter } = props;
   const [input, list, hint] = [useId(), useId(), useId()];
-  useEffect(() => setTyped(by.key), [by.key]);
-  const enter = (): void => {
-    if (typed !== by.key) onChange({ ...by, key: typed });
-  };
   return (
     <form
       className="controls"
       onSubmit={(event) => {
         event.preventDefault();
-        enter();
+        onEnter(by);
       }}
     >
       <div className="field">
@@ -31,12 +29,12 @@ export function SortKey(props: {
           id={input}
           className="wide"
           list={list}
-          value={typed}
+          value={by.key}
           spellCheck={false}
           autoComplete="off"
           aria-describedby={hint}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-          onBlur={enter}
+          onChange={(event) => onType({ ...by, key: event.currentTarget.value })}
+          onBlur={() => onEnter(by)}
         />
         <datalist id={list}>
           {keys.map((key) => (
@@ -51,7 +49,7 @@ export function SortKey(props: {
           { value: "ascending", label: "Ascending" },
           { value: "descending", label: "Descending" },
         ]}
-        onChange={(direction) => onChange({ ...by, descending: direction === "descending" })}
+        onChange={(direction) => onEnter({ ...by, descending: direction === "descending" })}
       />
       <p className="field-hint" id={hint}>
         A dotted path such as <code>wind.speed</code> reaches into objects. Rows without the key come first.

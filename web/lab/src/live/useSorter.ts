@@ -33,7 +33,7 @@ export interface Sorter {
   readonly sorting: Sorting;
   /** Gets rows and sorts them. */
   readonly open: (wanted: RowsWanted, by: SortBy) => void;
-  /** Sorts the rows that are there by something else. */
+  /** Sorts the rows that are there, unless they were last sorted, or failed to sort, by just this. */
   readonly sort: (by: SortBy) => void;
   readonly stop: () => void;
 }
@@ -51,11 +51,13 @@ export function useSorter(): Sorter {
   const held = useRef<Held>({ kernels: undefined, buffer: undefined, order: undefined });
   const running = useRef<AbortController>(undefined);
   const text = useRef<RowsText>(undefined);
+  const last = useRef<SortBy>(undefined);
 
   const work = useCallback(async (get: (signal: AbortSignal) => Promise<RowsText>, by: SortBy): Promise<void> => {
     running.current?.abort();
     const controller = new AbortController();
     running.current = controller;
+    last.current = by;
     const tell = (next: Sorting): void => {
       if (running.current === controller) setSorting(next);
     };
@@ -86,7 +88,8 @@ export function useSorter(): Sorter {
   const sort = useCallback(
     (by: SortBy) => {
       const rows = text.current;
-      if (rows !== undefined) void work(async () => rows, by);
+      const isNew = last.current?.key !== by.key || last.current.descending !== by.descending;
+      if (rows !== undefined && isNew) void work(async () => rows, by);
     },
     [work],
   );

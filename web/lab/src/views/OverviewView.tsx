@@ -56,7 +56,7 @@ export function OverviewView(): JSX.Element {
           <RunningAll busy={lab.busy} measurement={lab.measurements[lab.busy]} onStop={lab.stop} />
         )}
         <RatioChart reports={reports} />
-        <SummaryTable measurements={lab.measurements} />
+        {taken.length > 0 && <SummaryTable measurements={lab.measurements} />}
       </Sheet>
       <EnvironmentSheet />
     </>

@@ -30,7 +30,7 @@ export function SortView(): JSX.Element {
     }),
     [text, by, into],
   );
-  const change = (next: SortBy): void => {
+  const enter = (next: SortBy): void => {
     setBy(next);
     sort(next);
   };
@@ -60,7 +60,7 @@ export function SortView(): JSX.Element {
           onFile={(file) => open({ kind: "file", file }, by)}
         />
         </div>
-        <SortKey by={by} keys={keysOf(sorting)} onChange={change} />
+        <SortKey by={by} keys={keysOf(sorting)} onType={setBy} onEnter={enter} />
         <SortingView sorting={sorting} onStop={stop} />
       </Sheet>
       <BenchPanel job={job} {...(text === undefined ? { blocked: "Make or choose rows first." } : {})}>
