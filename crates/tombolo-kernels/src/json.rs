@@ -12,12 +12,15 @@
 //! counts; and an escaped surrogate may stand alone (it is ordered by its number). Unlike there, the
 //! text must be UTF-8 without a byte order mark, and [`NESTING_MAX`] bounds its depth.
 
+mod block;
 mod key;
 mod lex;
 mod number;
 mod order;
+mod radix;
 mod scan;
 mod string;
+mod text;
 
 pub use key::Key;
 pub use lex::NESTING_MAX;

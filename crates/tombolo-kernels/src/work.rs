@@ -132,7 +132,13 @@ pub(crate) struct Turn<'t> {
 impl Turn<'_> {
     /// Adds `units` to what is done; an error if the work is to stop.
     pub(crate) fn done(&self, units: u32) -> Result<(), KernelError> {
+        self.done_of(0, units)
+    }
+
+    /// As [`Turn::done`], in the later of several shares, before which `earlier` units were done.
+    pub(crate) fn done_of(&self, earlier: usize, units: u32) -> Result<(), KernelError> {
         let done = self.state.done.fetch_add(units, Ordering::Relaxed).saturating_add(units);
+        let done = done.saturating_add(u32::try_from(earlier).unwrap_or(u32::MAX));
         if self.rank == 0 && !self.watch.goes_on(done.min(self.state.total), self.state.total) {
             return Err(KernelError::Aborted);
         }

@@ -25,7 +25,7 @@ export interface InstantiateOptions {
   readonly relaxed?: boolean;
   /** The module, one of these three ways. Default: this package's own file. */
   readonly module?: WebAssembly.Module;
-  readonly bytes?: BufferSource;
+  readonly bytes?: ArrayBuffer | ArrayBufferView;
   readonly url?: string | URL;
   /** For `threads`: the memory to share. Default: a new one. */
   readonly memory?: WebAssembly.Memory;
@@ -118,7 +118,7 @@ async function moduleOf(options: InstantiateOptions): Promise<WebAssembly.Module
     return compile(url === undefined ? own : new URL(String(url), import.meta.url));
   }
   try {
-    return await WebAssembly.compile(bytes);
+    return await WebAssembly.compile(bytes as BufferSource);
   } catch (error) {
     throw new KernelError("load", `cannot compile the ${tier} module: ${reasonOf(error)}`, { cause: error });
   }

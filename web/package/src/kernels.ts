@@ -74,7 +74,7 @@ export class WorkerKernels implements api.Kernels {
     const to = size(how.to, "to");
     const mean = triple(how.mean ?? [0, 0, 0], "mean");
     const std = triple(how.std ?? [1, 1, 1], "std");
-    if (std.includes(0)) throw new KernelError("bad-number", "`std` must not be 0");
+    if (std.some((value) => value <= 0)) throw new KernelError("bad-number", "`std` must be above 0");
     const bytes = product("to", to.width, to.height, 3 * Float32Array.BYTES_PER_ELEMENT);
     return this.make([buffer], how, bytes, (out) => ({ op: "preprocess", width, height, to, mean, std, out }));
   }

@@ -6,12 +6,23 @@ const RADIX_ROWS_MIN = 1024;
 const DIGIT_BITS = 16;
 const DIGITS = 1 << DIGIT_BITS;
 
+/** Kinds of keys, in their order. */
+enum Kind {
+  Missing,
+  Number,
+  Text,
+  False,
+  True,
+  Tree,
+}
+
 /**
  * The order of rows by a member of each, stable: position in the order → index of the row.
  *
- * `key` is a path, `a.b` is member `b` of member `a`. Rows whose member is neither a number nor a
- * text (or NaN) come first, in their order; then numbers, ascending; then texts, by code points, as
- * in {@link Kernels.sortJson}. `descending` reverses the order of the keys, not that of equal rows.
+ * `key` is a path, `a.b` is member `b` of member `a`. The order is that of {@link Kernels.sortJson}:
+ * rows without the member, or where it is null, undefined or NaN; numbers; texts, by code points;
+ * false; true; arrays and objects, all alike. `descending` turns it round; rows that are alike keep
+ * their order in both.
  */
 export function sortRows<T>(
   rows: readonly T[],
@@ -19,38 +30,53 @@ export function sortRows<T>(
   how: { readonly descending?: boolean } = {},
 ): Uint32Array {
   const path = key.split(".");
-  const missing: number[] = [];
-  const texts: { text: string; row: number }[] = [];
+  const kinds: Record<Kind, number[]> = [[], [], [], [], [], []];
   const numbers = new Float64Array(rows.length);
-  const numbered = new Uint32Array(rows.length);
+  const texts: string[] = [];
   let count = 0;
   for (let row = 0; row < rows.length; row += 1) {
     const value = member(rows[row], path);
-    if (typeof value === "number" && !Number.isNaN(value)) {
-      numbers[count] = value;
-      numbered[count] = row;
-      count += 1;
-    } else if (typeof value === "string") texts.push({ text: value, row });
-    else missing.push(row);
+    const kind = kindOf(value);
+    if (kind === Kind.Number) numbers[count++] = value as number;
+    else if (kind === Kind.Text) texts.push(value as string);
+    kinds[kind].push(row);
   }
   const descending = how.descending ?? false;
-  const byNumber = order(numbers.subarray(0, count), descending);
-  const sign = descending ? -1 : 1;
-  texts.sort((left, right) => sign * byCodePoints(left.text, right.text));
-
+  const orders: Partial<Record<Kind, ArrayLike<number>>> = {
+    [Kind.Number]: order(numbers.subarray(0, count), descending),
+    [Kind.Text]: orderTexts(texts, descending),
+  };
   const permutation = new Uint32Array(rows.length);
   let at = 0;
-  const put = (row: number) => {
-    permutation[at] = row;
-    at += 1;
-  };
-  const groups = [
-    () => missing.forEach(put),
-    () => byNumber.forEach((position) => put(numbered[position] as number)),
-    () => texts.forEach(({ row }) => put(row)),
-  ];
-  for (const group of descending ? groups.reverse() : groups) group();
+  const sequence = [Kind.Missing, Kind.Number, Kind.Text, Kind.False, Kind.True, Kind.Tree];
+  for (const kind of descending ? sequence.reverse() : sequence) {
+    const [members, positions] = [kinds[kind], orders[kind]];
+    for (let place = 0; place < members.length; place += 1) {
+      permutation[at++] = members[positions?.[place] ?? place] as number;
+    }
+  }
   return permutation;
+}
+
+function kindOf(value: unknown): Kind {
+  switch (typeof value) {
+    case "number":
+      return Number.isNaN(value) ? Kind.Missing : Kind.Number;
+    case "string":
+      return Kind.Text;
+    case "boolean":
+      return value ? Kind.True : Kind.False;
+    case "object":
+      return value === null ? Kind.Missing : Kind.Tree;
+    default:
+      return Kind.Missing;
+  }
+}
+
+function orderTexts(texts: readonly string[], descending: boolean): number[] {
+  const sign = descending ? -1 : 1;
+  const positions = texts.map((_, position) => position);
+  return positions.sort((a, b) => sign * byCodePoints(texts[a] as string, texts[b] as string));
 }
 
 function member(row: unknown, path: readonly string[]): unknown {
@@ -62,16 +88,23 @@ function member(row: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** As UTF-8 bytes compare: code units differ from it only where one is half of a pair. */
+/** By code points. Code units differ from them only where a pair begins or goes on. */
 function byCodePoints(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index += 1) {
-    const [a, b] = [left.charCodeAt(index), right.charCodeAt(index)];
-    if (a === b) continue;
-    const [aPair, bPair] = [a >= 0xd800 && a < 0xe000, b >= 0xd800 && b < 0xe000];
-    return aPair === bPair ? a - b : aPair ? 1 : -1;
+  let at = 0;
+  while (at < length && left.charCodeAt(at) === right.charCodeAt(at)) at += 1;
+  if (at < length) {
+    if (at > 0 && isHigh(left.charCodeAt(at - 1))) at -= 1;
+    const [a, b] = [left.codePointAt(at) as number, right.codePointAt(at) as number];
+    // The same one where no pair had begun: then the next decides.
+    if (a !== b) return a - b;
+    return (left.codePointAt(at + 1) as number) - (right.codePointAt(at + 1) as number);
   }
   return left.length - right.length;
+}
+
+function isHigh(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 /** The order of numbers, none of them NaN, stable. */

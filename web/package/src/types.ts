@@ -100,7 +100,7 @@ export interface PreprocessOptions extends Size, Work {
   readonly to: Size;
   /** Per channel of 0 to 1. Default 0, 0, 0. */
   readonly mean?: Triple;
-  /** Per channel, not 0. Default 1, 1, 1. */
+  /** Per channel, above 0. Default 1, 1, 1. */
   readonly std?: Triple;
 }
 

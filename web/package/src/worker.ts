@@ -60,9 +60,10 @@ function work({ id, job, operands, abortable, progress }: Extract<ToWorker, { ki
   const io = new Operands(kernels, operands, abortable, (index, buffer) =>
     scope.postMessage({ kind: "operand", id, index, buffer }, [buffer]),
   );
-  kernels.onProgress = asker(id, progress);
+  const ask = asker(id, progress);
+  kernels.onProgress = ask;
   try {
-    const result = run(job, io, kernels.onProgress);
+    const result = run(job, io, ask);
     io.release();
     const { computeMs, copyMs } = io;
     const tables = result.sorted ? [result.sorted.permutation, result.sorted.starts, result.sorted.ends] : [];

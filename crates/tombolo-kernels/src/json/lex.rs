@@ -1,5 +1,6 @@
 //! Tokens of JSON, checked against RFC 8259.
 
+use super::block::{BYTES, Block};
 use crate::KernelError;
 
 /// How deep arrays and objects may stand in each other, the outer array included.
@@ -72,10 +73,33 @@ impl<'j> Lexer<'j> {
     #[inline(always)]
     pub(super) fn string(&mut self) -> Step<Text> {
         let start = self.at + 1;
-        let mut escaped = false;
-        let mut ascii = true;
+        // Most strings are short and plain: they end in the first block.
+        if let Some(block) = self.block(start) {
+            let ends = block.text_ends();
+            let length = ends.trailing_zeros() as usize;
+            if length < BYTES && self.bytes[start + length] == b'"' {
+                self.at = start + length + 1;
+                return Ok(Text { start, end: start + length, escaped: false });
+            }
+        }
+        self.long_string(start)
+    }
+
+    /// Reads a string of any kind, from `start` behind its quote on.
+    #[inline(never)]
+    fn long_string(&mut self, start: usize) -> Step<Text> {
+        let (mut escaped, mut ascii) = (false, true);
         self.at = start;
         loop {
+            if let Some(block) = self.block(self.at) {
+                let above = block.not_ascii();
+                let length = (block.text_ends() & !above).trailing_zeros().min(BYTES as u32);
+                ascii &= above & ((1 << length) - 1) == 0;
+                self.at += length as usize;
+                if length as usize == BYTES {
+                    continue;
+                }
+            }
             match self.peek() {
                 b'"' => break,
                 b'\\' => {
@@ -98,6 +122,12 @@ impl<'j> Lexer<'j> {
         Ok(Text { start, end, escaped })
     }
 
+    /// The sixteen bytes from `at` on, if there are so many.
+    #[inline(always)]
+    fn block(&self, at: usize) -> Option<Block> {
+        self.bytes.get(at..).and_then(|rest| rest.first_chunk::<BYTES>()).map(Block::load)
+    }
+
     #[cold]
     fn utf8(&mut self, start: usize, end: usize) -> Step<()> {
         if let Err(error) = std::str::from_utf8(&self.bytes[start..end]) {
@@ -108,7 +138,6 @@ impl<'j> Lexer<'j> {
     }
 
     /// Reads an escape from its backslash on.
-    #[cold]
     fn escape(&mut self) -> Step<()> {
         self.at += 1;
         match self.peek() {
@@ -154,6 +183,13 @@ impl<'j> Lexer<'j> {
 
     #[inline(always)]
     fn digits(&mut self) {
+        if let Some(block) = self.block(self.at) {
+            let length = block.not_digits().trailing_zeros();
+            self.at += length.min(BYTES as u32) as usize;
+            if (length as usize) < BYTES {
+                return;
+            }
+        }
         while self.peek().is_ascii_digit() {
             self.at += 1;
         }

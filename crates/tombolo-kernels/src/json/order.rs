@@ -1,39 +1,55 @@
 //! From keys to a permutation.
 
-use std::cmp::Ordering;
-
+use super::Direction;
+use super::lex::Step;
+use super::radix::{self, Entry};
 use super::scan::{Kind, Rows};
-use super::{Direction, string};
+use super::text::Texts;
+use crate::Work;
 use crate::memory::reserve;
-use crate::{KernelError, Work};
 
 /// Rows in the order of their keys.
-pub(super) fn permutation(
-    bytes: &[u8],
-    rows: &Rows,
-    direction: Direction,
-    _work: &Work<'_>,
-) -> Result<Vec<u32>, KernelError> {
+///
+/// Descending is ascending of the rows from the last to the first, read backwards: so rows that are alike
+/// come out as they were.
+pub(super) fn permutation(bytes: &[u8], rows: &Rows, direction: Direction, work: &Work<'_>) -> Step<Vec<u32>> {
+    let is_down = direction == Direction::Descending;
+    let tie = if is_down { u32::MAX } else { 0 };
     let mut permutation = Vec::new();
-    reserve(&mut permutation, rows.starts.len())?;
-    permutation.extend(0..rows.starts.len() as u32);
-    let text = |at: usize| {
-        let value = rows.values[at];
-        let text = &bytes[value as u32 as usize..(value >> 32) as usize];
-        let mut plain = Vec::new();
-        string::unescape(text, &mut plain);
-        plain
-    };
-    let rank = |kind| if kind == Kind::Escaped { Kind::Text } else { kind };
-    permutation.sort_by(|left, right| {
-        let (left, right) = (*left as usize, *right as usize);
-        let (kind, other) = (rank(rows.kinds[left]), rank(rows.kinds[right]));
-        let order = kind.cmp(&other).then_with(|| match kind {
-            Kind::Number => rows.values[left].cmp(&rows.values[right]),
-            Kind::Text => text(left).cmp(&text(right)),
-            _ => Ordering::Equal,
-        });
-        if direction == Direction::Descending { order.reverse() } else { order }
-    });
+    reserve(&mut permutation, rows.kinds.len())?;
+    for class in [&[Kind::Missing][..], &[Kind::Number], &[Kind::Text, Kind::Escaped], &[Kind::False], &[Kind::True], &[Kind::Nested]] {
+        let mut entries = entries(rows, class, is_down)?;
+        match class[0] {
+            Kind::Number => radix::share(&mut entries, work, |entries, scratch| {
+                radix::sort(entries, scratch, tie);
+                Ok(())
+            })?,
+            Kind::Text => {
+                let texts = Texts::new(bytes, rows)?;
+                let depth = texts.common(&entries, 0);
+                texts.set_keys(&mut entries, depth);
+                radix::share(&mut entries, work, |entries, scratch| texts.sort(entries, scratch, tie, depth))?;
+            }
+            _ => {}
+        }
+        permutation.extend(entries.iter().map(|entry| entry.row));
+    }
+    if is_down {
+        permutation.reverse();
+    }
     Ok(permutation)
+}
+
+/// The rows whose keys are of a class.
+fn entries(rows: &Rows, class: &[Kind], is_down: bool) -> Step<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let count = rows.kinds.iter().filter(|kind| class.contains(kind)).count();
+    reserve(&mut entries, count)?;
+    let all = rows.kinds.iter().zip(&rows.values).enumerate();
+    let ours = all.filter(|(_, (kind, _))| class.contains(kind));
+    entries.extend(ours.map(|(row, (_, value))| Entry { key: *value, row: row as u32 }));
+    if is_down {
+        entries.reverse();
+    }
+    Ok(entries)
 }
