@@ -161,20 +161,24 @@ function preprocessContestants(wasm) {
 
 const ORDER = { key: SIZES.key };
 
+/**
+ * Rows that were sorted as a permutation: each knows where it stood.
+ * @param {{ id: number }[]} sorted
+ */
+function ids(sorted) {
+  return Uint32Array.from(sorted, ({ id }) => id);
+}
+
 /** @param {Wasm[]} wasm */
 function sortContestants(wasm) {
   const bytes = rows(SIZES.rows);
-  let ids = new Uint32Array(0);
+  let sorted = /** @type {{ id: number }[]} */ ([]);
+  let order = new Uint32Array(0);
+  const result = () => order;
   return [
-    {
-      name: "JSON.parse + sort",
-      run: () => {
-        const sorted = /** @type {{ id: number }[]} */ (rivals.sortJsonByComparison(bytes, ORDER));
-        ids = Uint32Array.from(sorted, (row) => row.id);
-      },
-      result: () => ids,
-    },
-    { name: "JSON.parse + radix sort", run: () => void (ids = rivals.sortJson(bytes, ORDER).permutation), result: () => ids },
+    { name: "JSON.parse + sort", run: () => void (sorted = /** @type {any} */ (rivals.sortJsonByComparison(bytes, ORDER))), result: () => ids(sorted) },
+    { name: "JSON.parse + radix sort", run: () => void (order = rivals.sortJson(bytes, ORDER).permutation), result },
+    { name: "JavaScript, scan + radix sort", run: () => void (order = rivals.sortJsonByScan(bytes, ORDER).permutation), result },
     ...wasm.map(({ name, kernels }) => {
       const sort = sorter(kernels, bytes);
       return { name, run: () => sort.free(sort.handle()), result: sort.permutation };
@@ -193,6 +197,7 @@ function sortBytesContestants(wasm) {
       result: () => sorted,
     },
     { name: "JSON.parse + radix sort + stringify", run: () => void (sorted = rivals.sortJsonToBytes(bytes, ORDER)), result: () => sorted },
+    { name: "JavaScript, scan + radix sort", run: () => void (sorted = rivals.sortJsonToBytesByScan(bytes, ORDER)), result: () => sorted },
     ...wasm.map(({ name, kernels }) => {
       const sort = sorter(kernels, bytes);
       const out = kernels.alloc(bytes.length);
@@ -240,11 +245,12 @@ function sorter(kernels, bytes) {
  */
 function objectContestants(wasm) {
   const objects = /** @type {{ id: number }[]} */ (JSON.parse(new TextDecoder().decode(rows(SIZES.rows))));
+  let sorted = objects;
   let order = new Uint32Array(0);
   const result = () => order;
   const best = wasm.find(({ name }) => name === "wasm simd");
   return [
-    { name: "sort", run: () => void (order = Uint32Array.from(rivals.sortRowsByComparison(objects, ORDER), (row) => row.id)), result },
+    { name: "sort", run: () => void (sorted = rivals.sortRowsByComparison(objects, ORDER)), result: () => ids(sorted) },
     { name: "JavaScript, radix sort", run: () => void (order = rivals.sortRows(objects, ORDER)), result },
     { name: "`sortRows` of @tombolo/web", run: () => void (order = sortRows(objects, SIZES.key)), result },
     ...(best ? [{ name: "wasm simd, through JSON.stringify", run: () => void (order = throughText(best.kernels, objects)), result }] : []),

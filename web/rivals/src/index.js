@@ -11,6 +11,7 @@ import { matmulF32, matmulF64 } from "./matmul.js";
 import { preprocess } from "./preprocess.js";
 import { resize } from "./resize.js";
 import { sortJson, sortJsonByComparison, sortJsonToBytes, sortJsonToBytesByComparison } from "./sort-json.js";
+import { sortJsonByScan, sortJsonToBytesByScan } from "./sort-scan.js";
 import { sortRows, sortRowsByComparison } from "./sort-rows.js";
 
 export {
@@ -27,8 +28,10 @@ export {
   resize,
   sortJson,
   sortJsonByComparison,
+  sortJsonByScan,
   sortJsonToBytes,
   sortJsonToBytesByComparison,
+  sortJsonToBytesByScan,
   sortRows,
   sortRowsByComparison,
 };
@@ -48,8 +51,10 @@ export const rivals = {
   resize,
   sortJson,
   sortJsonByComparison,
+  sortJsonByScan,
   sortJsonToBytes,
   sortJsonToBytesByComparison,
+  sortJsonToBytesByScan,
   sortRows,
   sortRowsByComparison,
 };

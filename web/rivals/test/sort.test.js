@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sortJson, sortJsonByComparison, sortJsonToBytes, sortJsonToBytesByComparison } from "../src/sort-json.js";
+import { sortJsonByScan, sortJsonToBytesByScan } from "../src/sort-scan.js";
 import { sortNumbers, sortRows, sortRowsByComparison } from "../src/sort-rows.js";
 import { noise } from "./noise.js";
 
@@ -56,6 +57,8 @@ for (const [name, rows] of Object.entries(tables)) {
       assert.deepEqual(Array.from(sortJson(bytes, order).permutation), expected);
       const plain = JSON.parse(JSON.stringify(sorted));
       assert.deepEqual(sortJsonByComparison(bytes, order), plain);
+      assert.deepEqual(Array.from(sortJsonByScan(bytes, order).permutation), expected);
+      assert.deepEqual(sortJsonToBytesByScan(bytes, order), encode(plain));
       assert.deepEqual(sortJsonToBytes(bytes, order), encode(plain));
       assert.deepEqual(sortJsonToBytesByComparison(bytes, order), encode(plain));
     });
@@ -76,4 +79,42 @@ test("what is no array of objects is named", () => {
   assert.throws(() => sortJson(encode({}), { key: "k" }), /not an array/);
   assert.throws(() => sortJson(encode([{}, 1]), { key: "k" }), /element 1 is not an object/);
   assert.throws(() => sortJson(new TextEncoder().encode("[{]"), { key: "k" }), SyntaxError);
+});
+
+const texts = [
+  "[]", " [ ] ", "[{}]", '[{"k":1},{"k":2}]', '[ {"k" : -1.5e3 } ,\n{"k":0.1},{}]', '[{"\\u006b":3},{"k":1,"k":2}]',
+  '[{"k":"\\ud83d\\ude00\\n"},{"k":"\\ud800"}]', '[{"a":{"k":1},"k":[1,{"k":2},"]"]},{"k":{"k":null}}]',
+  '[{"k":123456789012345678},{"k":1e400},{"k":-0},{"k":0}]', '[{"k":true},{"k":false},{"k":null}]',
+  "", "[", "[{", '[{"k"', '[{"k":', '[{"k":1', '[{"k":1}', '[{"k":1},]', '[{"k":1}]x', '[{"k":01}]', '[{"k":1.}]', '[{"k":-}]', '[{"k":1e}]',
+  '[{"k":tru}]', '[{"k":"\\x"}]', '[{"k":"\\u12g4"}]', '[{"k":"\n"}]', '[{"k":1,}]', "[{k:1}]", '[{"k":"a}]', '[{"k":[1,]}]', "\ufeff[]",
+];
+
+test("the scan takes and refuses what JSON.parse does", () => {
+  for (const text of texts) {
+    const bytes = new TextEncoder().encode(text);
+    const attempt = (sort) => {
+      try {
+        return Array.from(sort(bytes, { key: "k" }).permutation);
+      } catch (error) {
+        assert.ok(error instanceof SyntaxError, `${text}: ${error}`);
+        return "refused";
+      }
+    };
+    // A byte order mark is dropped by TextDecoder before JSON.parse sees it.
+    const expected = text.startsWith("\ufeff") ? "refused" : attempt(sortJson);
+    assert.deepEqual(attempt(sortJsonByScan), expected, text);
+  }
+});
+
+test("the scan says where it stopped, and how deep is too deep", () => {
+  const scan = (text) => sortJsonByScan(new TextEncoder().encode(text), { key: "k" });
+  assert.throws(() => scan('[{"k":1} {}]'), /offset 9: expected `,` or `\]`, found `{`/);
+  assert.throws(() => scan(`[{"k":${"[".repeat(100_000)}`), /no more than 512 levels/);
+});
+
+test("the scan follows a path, and the last of equal names", () => {
+  const bytes = encode([{ a: { b: 2 } }, { a: { b: 1 } }, { a: 3 }, {}]);
+  assert.deepEqual(Array.from(sortJsonByScan(bytes, { key: "a.b" }).permutation), [2, 3, 1, 0]);
+  const twice = new TextEncoder().encode('[{"a":{"b":1},"a":{}},{"a":{"b":0}},{"x":{"b":-1}}]');
+  assert.deepEqual(Array.from(sortJsonByScan(twice, { key: "a.b" }).permutation), [0, 2, 1]);
 });
