@@ -27,7 +27,7 @@ export function RuleChart({ report, metric, scale: kind }: RuleChartProps): JSX.
   const reference = summarise(timings("javascript"))?.median;
   return (
     <figure className="rule">
-      <div role="img" aria-label={describe(contenders, timings)}>
+      <div role="img" aria-label={describe(report, timings)}>
         {contenders.map((contender) => (
           <div className="rule-row" data-who={contender} key={contender} aria-hidden="true">
             <div className="rule-name">
@@ -110,8 +110,11 @@ function times(samples: readonly Sample[], metric: Metric): number[] {
   return samples.map((sample) => sample[metric]).filter(Number.isFinite);
 }
 
-function describe(contenders: readonly ContenderId[], timings: (contender: ContenderId) => number[]): string {
-  const parts = contenders.map((contender) => {
+function describe(report: Report, timings: (contender: ContenderId) => number[]): string {
+  const parts = contendersOf(report).map((contender) => {
+    const reading = report.readings[contender];
+    if (reading?.state === "absent") return `${contenderNames[contender]}: ${reading.why}`;
+    if (reading?.state === "failed") return `${contenderNames[contender]}: ${reading.note.title}`;
     const summary = summarise(timings(contender));
     if (summary === undefined) return `${contenderNames[contender]}: no runs yet`;
     return `${contenderNames[contender]}: median ${durationText(summary.median)} of ${summary.runs} runs`;
