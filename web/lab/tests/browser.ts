@@ -47,5 +47,6 @@ export async function open(browser: Browser, url: string, options: BrowserContex
     if (message.type() === "error" && !expected) problems.push(`console: ${message.text()}`);
   });
   await page.goto(url);
+  await page.getByRole("heading", { level: 1 }).waitFor();
   return { page, problems, close: () => context.close() };
 }
