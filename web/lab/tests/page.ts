@@ -3,10 +3,12 @@ import { expect } from "vitest";
 
 // The page as a person uses it: by what controls and results are called.
 
-/** Opens a view by its link. */
+/** Opens a view by its link, and waits until its heading has the focus: then the page has arrived. */
 export async function goTo(page: Page, view: string): Promise<void> {
-  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
-  await page.getByRole("heading", { level: 1 }).waitFor();
+  const link = page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view });
+  const isThere = (await link.getAttribute("aria-current")) === "page";
+  await link.click();
+  if (!isThere) await page.locator("h1:focus").waitFor();
 }
 
 /** Picks one of a few. Their inputs lie under their labels, so the label is what is pressed. */
