@@ -32,12 +32,28 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// Who answers, by name.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) app: Arc<str>,
+    /// A component by its id, assets by their route.
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+}
+
+/// What kind of thing answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Component,
+    Assets,
+}
+
 /// One request. Emits exactly one event, when it is dropped.
 pub(crate) struct RequestRecord {
     pub(crate) id: RequestId,
     started: Instant,
-    /// App and component, once they are known.
-    pub(crate) target: Option<(Arc<str>, Arc<str>)>,
+    /// Who is to answer, once that is known.
+    pub(crate) target: Option<Named>,
     /// What the guest uses, once there is one.
     pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) outcome: Outcome,
@@ -86,10 +102,12 @@ impl Drop for RequestRecord {
         let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
         let Self { id, started, target, outcome, status, response_bytes, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let (app, component) = target.as_ref().map_or(("", ""), |(app, component)| (&**app, &**component));
+        let app = target.as_ref().map_or("", |target| &*target.app);
+        let name = |kind| target.as_ref().filter(|target| target.kind == kind).map(|target| &*target.name);
+        let component = name(Kind::Component).unwrap_or("");
         tracing::info!(
             target: "request",
-            %id, app, component, ?outcome, status,
+            %id, app, component, assets = name(Kind::Assets), ?outcome, status,
             took_us = us(started.elapsed()),
             cpu_us = us(cpu),
             waited_us = us(waited),

@@ -7,25 +7,49 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tombolo_model::route::{Pattern, Table};
 use tombolo_runtime::Service;
 
-/// Which component answers which host and path, as of one publication.
+use crate::assets::Assets;
+
+/// What answers which host and path, as of one publication.
 pub type RouteTable = Table<Target>;
 
 /// What answers a route.
 #[derive(Clone)]
 pub struct Target {
-    /// Whose component it is.
+    /// Whose it is.
     pub app: Arc<str>,
-    /// The component's id.
-    pub component: Arc<str>,
-    /// The component.
-    pub service: Arc<Service>,
-    /// How the route is told to a Spin app; `None` for a component that expects none of it.
-    pub spin: Option<Arc<SpinRoute>>,
+    /// What it is called: a component by its id, assets by their route.
+    pub name: Arc<str>,
+    /// Who answers.
+    pub answerer: Answerer,
+}
+
+/// Who answers a request.
+#[derive(Clone)]
+pub enum Answerer {
+    /// A component.
+    Component {
+        /// It.
+        service: Arc<Service>,
+        /// How the route is told to a Spin app; `None` for a component that expects none of it.
+        spin: Option<Arc<SpinRoute>>,
+    },
+    /// The files of a directory.
+    Assets(Arc<Assets>),
+}
+
+impl Target {
+    /// The component that answers, if one does.
+    pub(crate) fn service(&self) -> Option<&Arc<Service>> {
+        match &self.answerer {
+            Answerer::Component { service, .. } => Some(service),
+            Answerer::Assets(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.app, self.component)
+        write!(f, "{} {}", self.app, self.name)
     }
 }
 

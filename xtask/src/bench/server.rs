@@ -91,7 +91,7 @@ pub(crate) struct Server {
 
 impl Setup {
     pub(crate) fn new(root: &Path) -> Result<Self, String> {
-        guests::build(root)?;
+        guests::build(root, &[])?;
         let built = Command::new("cargo")
             .args(["build", "--release", "--package", "tombolo"])
             .current_dir(root)

@@ -2,14 +2,15 @@
 
 /// The largest power of ten, and of it all smaller, that a 64-bit float holds exactly.
 const EXACT: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// The value of a number whose text was checked: correctly rounded, infinite if it is too large.
 pub(super) fn value(text: &[u8]) -> f64 {
     short(text).unwrap_or_else(|| {
-        let text = std::str::from_utf8(text).expect("digits, signs, dots and e were checked to be all there is");
+        let text =
+            std::str::from_utf8(text).expect("digits, signs, dots and e were checked to be all there is");
         text.parse().expect("every number of JSON is one of Rust")
     })
 }

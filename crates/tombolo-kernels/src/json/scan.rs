@@ -81,7 +81,10 @@ impl Lexer<'_> {
                 return Ok(false);
             }
             byte if starts_value(byte) => {
-                return Err(KernelError::NotRows { offset: self.at, reason: "expected every row to be an object" });
+                return Err(KernelError::NotRows {
+                    offset: self.at,
+                    reason: "expected every row to be an object",
+                });
             }
             _ => return self.wrong("expected a row"),
         }
