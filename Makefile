@@ -4,7 +4,7 @@
 GUEST_TOOLCHAIN := wasm-guest
 TOMBOLO := target/release/tombolo
 
-.PHONY: demo test bench soak setup fmt lint
+.PHONY: demo test web bench soak setup fmt lint
 
 ## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
 demo: setup
@@ -20,6 +20,13 @@ test:
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo deny --log-level error check licenses bans sources
 	cargo test --workspace --no-fail-fast
+	$(MAKE) web
+
+## web: build what runs in browsers, and test it in Node and in Chromium
+web:
+	scripts/setup test
+	cargo xtask web
+	cd web && npm run check --silent && npm test --silent
 
 ## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one
 bench: setup
