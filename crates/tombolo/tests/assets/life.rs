@@ -64,7 +64,7 @@ fn changed_files_are_served_at_once() {
     // A folder that is put in the place of the old one, as a release does.
     fs::rename(sandbox.path().join("dist"), sandbox.path().join("before")).unwrap();
     assert_eq!(up.get("/app.js").status, 500);
-    up.said("static assets of /...: request");
+    up.said("site: static assets of /...: request");
     sandbox.file("dist/app.js", "after");
     assert_eq!(up.get("/app.js").text(), "after");
 }

@@ -51,7 +51,7 @@ fn a_file_that_shrinks_while_it_is_sent_is_cut() {
     file.set_len(1 << 20).unwrap();
     let bytes = connection.bytes(64 << 20).len();
     assert!(bytes < 64 << 20, "{bytes} bytes of a file that had fewer");
-    up.said("static assets of /...: request");
+    up.said("site: static assets of /...: request");
     assert_eq!(up.get("/large.bin").body.len(), 1 << 20);
 }
 
