@@ -14,7 +14,7 @@ use crate::accept::Shared;
 use crate::admit;
 use crate::assets::{AssetRequest, Assets, Reply};
 use crate::body::{BodyBounds, RequestBody};
-use crate::record::{Kind, Named, RequestId, RequestRecord};
+use crate::record::{RequestId, RequestRecord};
 use crate::respond::{self, AnswerBody};
 use crate::route::Answerer;
 
@@ -38,14 +38,10 @@ pub(crate) async fn answer(
         let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
             return Ok(respond::refusal(StatusCode::NOT_FOUND, record));
         };
-        let mut name = |kind| {
-            let (app, name) = (Arc::clone(&target.app), Arc::clone(&target.name));
-            record.target = Some(Named { app, name, kind });
-        };
+        record.target = Some(Arc::clone(&target.name));
         let (service, spin) = match &target.answerer {
             Answerer::Component { service, spin } => (service, spin),
             Answerer::Assets(assets) => {
-                name(Kind::Assets);
                 let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
                 let assets = Arc::clone(assets);
                 drop(table);
@@ -53,7 +49,6 @@ pub(crate) async fn answer(
                 return Ok(Box::pin(asset(shared, assets, request, path, record)).await);
             }
         };
-        name(Kind::Component);
         let limits = service.limits();
         let meter = Arc::new(Meter::new(limits.cpu_time_max));
         record.meter = Some(Arc::clone(&meter));

@@ -26,4 +26,4 @@ mod sniff;
 pub use accept::{Drain, Gateway};
 pub use assets::Assets;
 pub use config::GatewayConfig;
-pub use route::{Answerer, RouteTable, SpinRoute, Target};
+pub use route::{Answerer, Name, Part, RouteTable, SpinRoute, Target};

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use tombolo_runtime::{Meter, Usage};
 
+use crate::route::{Name, Part};
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -32,28 +34,12 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Who answers, by name.
-#[derive(Clone, Debug)]
-pub(crate) struct Named {
-    pub(crate) app: Arc<str>,
-    /// A component by its id, assets by their route.
-    pub(crate) name: Arc<str>,
-    pub(crate) kind: Kind,
-}
-
-/// What kind of thing answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Component,
-    Assets,
-}
-
 /// One request. Emits exactly one event, when it is dropped.
 pub(crate) struct RequestRecord {
     pub(crate) id: RequestId,
     started: Instant,
     /// Who is to answer, once that is known.
-    pub(crate) target: Option<Named>,
+    pub(crate) target: Option<Arc<Name>>,
     /// What the guest uses, once there is one.
     pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) outcome: Outcome,
@@ -102,12 +88,15 @@ impl Drop for RequestRecord {
         let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
         let Self { id, started, target, outcome, status, response_bytes, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let app = target.as_ref().map_or("", |target| &*target.app);
-        let name = |kind| target.as_ref().filter(|target| target.kind == kind).map(|target| &*target.name);
-        let component = name(Kind::Component).unwrap_or("");
+        let app = target.as_ref().map_or("", |name| &*name.app);
+        let (component, assets) = match target.as_ref().map(|name| &name.part) {
+            Some(Part::Component(id)) => (&**id, None),
+            Some(Part::Assets(route)) => ("", Some(&**route)),
+            None => ("", None),
+        };
         tracing::info!(
             target: "request",
-            %id, app, component, assets = name(Kind::Assets), ?outcome, status,
+            %id, app, component, assets, ?outcome, status,
             took_us = us(started.elapsed()),
             cpu_us = us(cpu),
             waited_us = us(waited),

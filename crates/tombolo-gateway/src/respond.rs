@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use tombolo_runtime::{BodyError, ResponseBody, ServiceError};
 
 use crate::assets::AssetBody;
-use crate::record::{Kind, Outcome, RequestRecord};
+use crate::record::{Outcome, RequestRecord};
 
 /// The body of an answer, with the record of its request: both end together.
 pub(crate) struct AnswerBody {
@@ -123,10 +123,7 @@ fn warn(record: &RequestRecord, error: &dyn std::error::Error) {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let error = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     match &record.target {
-        Some(target) if target.kind == Kind::Assets => {
-            tracing::warn!("{}: static assets of {}: request {id}: {error}", target.app, target.name);
-        }
-        Some(target) => tracing::warn!("{}/{}: request {id}: {error}", target.app, target.name),
+        Some(name) => tracing::warn!("{name}: request {id}: {error}"),
         None => tracing::warn!("request {id}: {error}"),
     }
 }

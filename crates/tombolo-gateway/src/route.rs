@@ -15,12 +15,37 @@ pub type RouteTable = Table<Target>;
 /// What answers a route.
 #[derive(Clone)]
 pub struct Target {
-    /// Whose it is.
-    pub app: Arc<str>,
-    /// What it is called: a component by its id, assets by their route.
-    pub name: Arc<str>,
+    /// What it is called. Behind one pointer, as each request under way keeps it.
+    pub name: Arc<Name>,
     /// Who answers.
     pub answerer: Answerer,
+}
+
+/// What events and errors call that which answers.
+#[derive(Debug)]
+pub struct Name {
+    /// Whose it is.
+    pub app: Box<str>,
+    /// Which part of the app.
+    pub part: Part,
+}
+
+/// A part of an app that answers.
+#[derive(Debug)]
+pub enum Part {
+    /// A component, by its id.
+    Component(Box<str>),
+    /// Static assets, by their route.
+    Assets(Box<str>),
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.part {
+            Part::Component(id) => write!(f, "{}/{id}", self.app),
+            Part::Assets(route) => write!(f, "{}: static assets of {route}", self.app),
+        }
+    }
 }
 
 /// Who answers a request.
@@ -49,7 +74,7 @@ impl Target {
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.app, self.name)
+        std::fmt::Display::fmt(&self.name, f)
     }
 }
 

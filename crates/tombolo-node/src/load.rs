@@ -11,7 +11,7 @@ use tombolo_cap_wasi::{
     Access, Directory, Input, LogBudget, LogSender, Network, Outbound, OutboundConfig, Output, World,
 };
 use tombolo_capability::{AnyCapability, GrantError, Grants};
-use tombolo_gateway::{Answerer, Assets, RouteTable, SpinRoute, Target};
+use tombolo_gateway::{Answerer, Assets, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{App, Component, ComponentId, HttpTrigger, Isolation, Source, StaticAssets};
 use tombolo_runtime::{Load, PrepareError, Runtime, Service, ServiceConfig};
@@ -140,7 +140,7 @@ impl Loader<'_> {
             let spin = app.spin_headers.then(|| SpinRoute::new(raw_route, &app.base, pattern)).transpose();
             let spin = spin.map_err(refuse)?.map(Arc::new);
             let answerer = Answerer::Component { service, spin };
-            routes.push(route(app, pattern, id.as_str(), answerer));
+            routes.push(route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
         Ok(routes)
     }
@@ -151,8 +151,8 @@ impl Loader<'_> {
             path: self.root.join(&assets.directory),
             source,
         })?;
-        let name = assets.route.to_string();
-        Ok(route(app, &assets.route, &name, Answerer::Assets(Arc::new(opened))))
+        let part = Part::Assets(assets.route.to_string().into());
+        Ok(route(app, &assets.route, part, Answerer::Assets(Arc::new(opened))))
     }
 
     fn service(&self, app: &App, component: &Component) -> Result<Service, LoadError> {
@@ -214,15 +214,15 @@ impl Loader<'_> {
     }
 }
 
-fn route(app: &App, pattern: &Pattern, name: &str, answerer: Answerer) -> Route<Target> {
-    let target = Target { app: app.name.as_str().into(), name: name.into(), answerer };
-    Route { host: None, pattern: pattern.clone(), target }
+fn route(app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<Target> {
+    let name = Arc::new(Name { app: app.name.as_str().into(), part });
+    Route { host: None, pattern: pattern.clone(), target: Target { name, answerer } }
 }
 
 /// What an error calls it.
 fn describe(target: &Target) -> String {
-    match &target.answerer {
-        Answerer::Component { .. } => format!("component `{}`", target.name),
-        Answerer::Assets(assets) => format!("the static assets in `{}`", assets.directory().display()),
+    match (&target.answerer, &target.name.part) {
+        (Answerer::Assets(assets), _) => format!("the static assets in `{}`", assets.directory().display()),
+        (_, Part::Component(name) | Part::Assets(name)) => format!("component `{name}`"),
     }
 }

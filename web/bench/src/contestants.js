@@ -71,7 +71,7 @@ function matmulContestants(wasm) {
   const n = SIZES.matrix;
   const a = matrix(n * n);
   const b = a.map((_, i) => a[(i * 7919) % a.length]);
-  let c = new Float32Array(0);
+  let c = /** @type {Float32Array} */ (new Float32Array(0));
   return [
     { name: "JavaScript", run: () => void (c = rivals.matmulF32(a, b, { m: n, k: n, n })), result: () => c, tolerance: 1e-3 },
     ...wasm.map(({ name, kernels }) => {
@@ -139,7 +139,7 @@ function preprocessContestants(wasm) {
   const { image, target } = SIZES;
   const count = 3 * target.width * target.height;
   const tolerance = 2 / 255 / Math.min(...STD);
-  let planes = new Float32Array(0);
+  let planes = /** @type {Float32Array} */ (new Float32Array(0));
   const canvas = inBrowser ? new CanvasResize(image, target) : undefined;
   const source = inBrowser ? imageData(pixels, image) : undefined;
   return [
@@ -173,7 +173,7 @@ function ids(sorted) {
 function sortContestants(wasm) {
   const bytes = rows(SIZES.rows);
   let sorted = /** @type {{ id: number }[]} */ ([]);
-  let order = new Uint32Array(0);
+  let order = /** @type {Uint32Array} */ (new Uint32Array(0));
   const result = () => order;
   return [
     { name: "JSON.parse + sort", run: () => void (sorted = /** @type {any} */ (rivals.sortJsonByComparison(bytes, ORDER))), result: () => ids(sorted) },
@@ -189,7 +189,7 @@ function sortContestants(wasm) {
 /** @param {Wasm[]} wasm */
 function sortBytesContestants(wasm) {
   const bytes = rows(SIZES.rows);
-  let sorted = new Uint8Array(0);
+  let sorted = /** @type {Uint8Array} */ (new Uint8Array(0));
   return [
     {
       name: "JSON.parse + sort + stringify",
@@ -246,7 +246,7 @@ function sorter(kernels, bytes) {
 function objectContestants(wasm) {
   const objects = /** @type {{ id: number }[]} */ (JSON.parse(new TextDecoder().decode(rows(SIZES.rows))));
   let sorted = objects;
-  let order = new Uint32Array(0);
+  let order = /** @type {Uint32Array} */ (new Uint32Array(0));
   const result = () => order;
   const best = wasm.find(({ name }) => name === "wasm simd");
   return [

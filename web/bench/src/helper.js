@@ -5,6 +5,7 @@ import { instantiate } from "../../package/dist/direct.js";
 /** @param {{ url: string, relaxed: boolean, memory: WebAssembly.Memory, stack: { at: number, bytes: number } }} message */
 async function join({ url, relaxed, memory, stack }) {
   const kernels = await instantiate({ tier: "threads", relaxed, url, memory, stack });
+  if (!kernels.exports.tk_pool_worker) throw new Error("this module has no pool to join");
   kernels.exports.tk_pool_worker();
 }
 

@@ -16,13 +16,25 @@ const ISOLATION = {
 };
 
 /**
+ * The path of a request, without what leads out of its root; one that cannot be read names no file.
+ * @param {string} url
+ */
+function pathOf(url) {
+  try {
+    return normalize(decodeURIComponent(new URL(url, "http://localhost").pathname));
+  } catch {
+    return "";
+  }
+}
+
+/**
  * Serves the scripts, pages and modules of a folder on a port of the system's choice.
  * @param {string} root
  * @returns {Promise<{ origin: string, close: () => Promise<void> }>}
  */
 export async function serve(root) {
   const server = createServer(async (request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname));
+    const path = pathOf(request.url ?? "/");
     const type = TYPES.get(extname(path));
     const file = join(root, path);
     const body = type && file.startsWith(root + sep) ? await readFile(file).catch(() => undefined) : undefined;

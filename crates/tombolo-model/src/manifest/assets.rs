@@ -188,6 +188,16 @@ mod tests {
         assert!(assets.headers.is_empty() && assets.precompressed.is_empty());
     }
 
+    /// The example in the book is read, and names every field.
+    #[test]
+    fn the_documented_entry_is_read() {
+        let page = include_str!("../../../../docs/manifest.md");
+        let example = page.split("```toml").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+        let assets = one(example.trim_start().trim_start_matches("[[application.tool.tombolo.static]]"));
+        assert_eq!(assets.precompressed, [Encoding::Brotli, Encoding::Gzip]);
+        assert!(assets.fallback.is_some() && assets.headers.len() == 1 && assets.caching.rules.len() == 1);
+    }
+
     #[test]
     fn every_field_is_read() {
         let assets = one("route = \"/site/...\"\ndirectory = \"../dist\"\nindex = \"home.htm\"\n\
