@@ -1,6 +1,6 @@
 // `npm run bench`: figures of the browser kernels. Expects `cargo xtask web` to have built them.
 //
-//   --only a,b      these workloads
+//   --only a,b      these workloads (of node and chromium)
 //   --engine a,b    of node, chromium, native, start
 //   --rounds n      samples of each contestant (default 7)
 //   --report        measure nothing: print what earlier runs found
@@ -15,7 +15,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { launch } from "./chromium.js";
 import { workloads } from "./contestants.js";
 import { measure } from "./measure.js";
-import { NATIVE_WORKLOADS, measureNative } from "./native.js";
+import { measureNative } from "./native.js";
 import { openNode } from "./node.js";
 import { barTable, sizeTable, speedTable } from "./table.js";
 
@@ -61,13 +61,11 @@ function keep(piece, found) {
  * @param {number} rounds
  */
 async function measureAll(chosen, engines, rounds) {
+  if (engines.includes("native")) keep("native", { native: measureNative() });
   const browser = engines.includes("chromium") || engines.includes("start") ? await launch() : undefined;
   try {
     for (const workload of chosen) {
       if (engines.includes("node")) await piece(workload, "node", await openNode(workload), rounds);
-      if (engines.includes("native") && NATIVE_WORKLOADS.includes(workload)) {
-        keep(`${workload}-native`, { native: measureNative([workload], rounds) });
-      }
       if (browser && engines.includes("chromium")) {
         await piece(workload, "chromium", await browser.openWorkload(workload), rounds);
       }
@@ -110,8 +108,8 @@ function collect() {
     for (const engine of ["node", "chromium"]) {
       figures.measurements.push(...(load(`${workload}-${engine}.json`).measurements ?? []));
     }
-    figures.native.push(...(load(`${workload}-native.json`).native ?? []));
   }
+  figures.native.push(...(load("native.json").native ?? []));
   figures.startUp.push(...(load("start.json").startUp ?? []));
   return figures;
 }

@@ -8,7 +8,7 @@ mod relaxed;
 mod x86;
 
 /// Numbers of the largest tile.
-pub(super) const SIZE_MAX: usize = 16 * 32;
+pub(super) const SIZE_MAX: usize = 4 * 64;
 
 /// How to multiply two packed panels.
 #[derive(Clone, Copy)]
