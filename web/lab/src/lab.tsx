@@ -3,7 +3,7 @@ import type { JSX, ReactNode } from "react";
 import { kernelIds, type Experiment, type KernelId } from "./bench/experiment.ts";
 import { measure, nextPaint } from "./bench/measure.ts";
 import { isAbort, noteOf } from "./bench/note.ts";
-import { advance, type Measurement, type Step } from "./bench/reading.ts";
+import { advance, type Measurement, type Step, type WarmUp } from "./bench/reading.ts";
 import { initialSettings, type Settings } from "./bench/settings.ts";
 import { probe, type Probe } from "./environment/probe.ts";
 
@@ -29,7 +29,7 @@ export interface Job {
 }
 
 const LabContext = createContext<Lab | undefined>(undefined);
-const warmUps = 2;
+const warmUp: WarmUp = { runsMin: 2, msMin: 300, runsMax: 20 };
 
 export function useLab(): Lab {
   const lab = use(LabContext);
@@ -85,7 +85,7 @@ async function measureOne(
 ): Promise<void> {
   try {
     const made = await experiment(signal);
-    await measure({ experiment: made, contenders, rounds, warmUps, signal, pause: nextPaint, onStep });
+    await measure({ experiment: made, contenders, rounds, warmUp, signal, pause: nextPaint, onStep });
   } catch (error) {
     if (!signal.aborted && !isAbort(error)) onStep({ type: "fail", note: noteOf(error) });
   }

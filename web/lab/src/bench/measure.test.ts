@@ -3,7 +3,7 @@ import { agreeExactly } from "./agreement.ts";
 import { Absent, type Bench, type ContenderId, type Experiment } from "./experiment.ts";
 import { measure } from "./measure.ts";
 import { alternate } from "./order.ts";
-import { advance, type Measurement } from "./reading.ts";
+import { advance, type Measurement, type WarmUp } from "./reading.ts";
 
 /** How one contender behaves; times are what it says it took. */
 interface Behaviour {
@@ -39,16 +39,17 @@ function experiment(behaviours: Partial<Record<ContenderId, Behaviour>>): { expe
 async function run(
   behaviours: Partial<Record<ContenderId, Behaviour>>,
   rounds: number,
-  controller = new AbortController(),
+  warmUp: WarmUp = { runsMin: 1, msMin: 0, runsMax: 1 },
   stopAtRun = Number.POSITIVE_INFINITY,
 ): Promise<{ end: Measurement; log: string[] }> {
+  const controller = new AbortController();
   const { experiment: subject, log } = experiment(behaviours);
   let end: Measurement = { state: "idle" };
   await measure({
     experiment: subject,
     contenders: Object.keys(behaviours) as ContenderId[],
     rounds,
-    warmUps: 1,
+    warmUp,
     signal: controller.signal,
     pause: async () => {
       if (log.length >= stopAtRun) controller.abort();
@@ -68,6 +69,13 @@ test("every round runs everyone, each round from another one on", () => {
     ["a", "b", "c"],
   ]);
   expect(alternate([], 2)).toEqual([[], []]);
+});
+
+test("short runs are warmed up for a time, but not for ever", async () => {
+  const { log } = await run({ javascript: { times: [4] }, simd: { times: [0] } }, 1, { runsMin: 1, msMin: 12, runsMax: 9 });
+  // 5 ms each, as the wall time is a millisecond more than the kernel's; and 1 ms each.
+  expect(log.filter((line) => line === "javascript")).toHaveLength(3 + 1);
+  expect(log.filter((line) => line === "simd")).toHaveLength(9 + 1);
 });
 
 test("warm-up runs are not counted", async () => {
@@ -103,7 +111,7 @@ test("a different answer is told with both answers", async () => {
 });
 
 test("stopping keeps what was measured and closes everyone", async () => {
-  const { end, log } = await run({ javascript: {}, simd: {} }, 50, new AbortController(), 6);
+  const { end, log } = await run({ javascript: {}, simd: {} }, 50, undefined, 6);
   if (end.state !== "aborted") throw new Error(end.state);
   expect(end.report.readings.javascript).toMatchObject({ state: "measuring" });
   expect(log.filter((line) => line.startsWith("close")).sort()).toEqual(["close javascript", "close simd"]);

@@ -2,15 +2,14 @@ import type { Outcome } from "./agreement.ts";
 import { Absent, type Bench, type ContenderId, type Experiment, type Sample } from "./experiment.ts";
 import { isAbort, noteOf } from "./note.ts";
 import { alternate } from "./order.ts";
-import type { Reading, Step } from "./reading.ts";
+import type { Reading, Step, WarmUp } from "./reading.ts";
 
 export interface Plan {
   readonly experiment: Experiment;
   readonly contenders: readonly ContenderId[];
   /** Counted runs of each contender. */
   readonly rounds: number;
-  /** Runs of each contender before the first counted one: compilation, caches, first pages of memory. */
-  readonly warmUps: number;
+  readonly warmUp: WarmUp;
   readonly signal: AbortSignal;
   /** Lets the page paint. Awaited before every run, so that painting is not measured. */
   readonly pause: () => Promise<void>;
@@ -30,15 +29,15 @@ interface Runner {
  * everything that happens is a step.
  */
 export async function measure(plan: Plan): Promise<void> {
-  const { experiment, contenders, rounds, warmUps, onStep } = plan;
+  const { experiment, contenders, rounds, warmUp, onStep } = plan;
   const waiting = Object.fromEntries(contenders.map((contender) => [contender, { state: "waiting" }]));
   const { kernel, subject, rate } = experiment;
   const taken = new Date().toISOString();
-  onStep({ type: "begin", report: { kernel, subject, rate, rounds, warmUps, taken, readings: waiting } });
+  onStep({ type: "begin", report: { kernel, subject, rate, rounds, warmUp, taken, readings: waiting } });
   const runners: Runner[] = [];
   try {
     await openAll(plan, runners);
-    const agreements = await warmUp(plan, runners);
+    const agreements = await warmAll(plan, runners);
     await runRounds(plan, runners);
     for (const { contender, samples } of runners) {
       const agreement = agreements.get(contender);
@@ -70,14 +69,12 @@ async function openAll(plan: Plan, runners: Runner[]): Promise<void> {
 }
 
 /** Runs everyone without counting and compares their outcomes with the first one's. */
-async function warmUp(plan: Plan, runners: Runner[]): Promise<Map<ContenderId, Reading>> {
+async function warmAll(plan: Plan, runners: Runner[]): Promise<Map<ContenderId, Reading>> {
   const verdicts = new Map<ContenderId, Reading>();
   let reference: Outcome | undefined;
   for (const runner of [...runners]) {
-    for (let run = 0; run < plan.warmUps; run += 1) {
-      plan.onStep({ type: "doing", doing: "Warming up", done: 0 });
-      if ((await attempt(plan, runners, runner)) === undefined) break;
-    }
+    plan.onStep({ type: "doing", doing: "Warming up", done: 0 });
+    await warm(plan, runners, runner);
     if (!runners.includes(runner)) continue;
     const outcome = await runner.bench.outcome();
     const agreement =
@@ -86,6 +83,16 @@ async function warmUp(plan: Plan, runners: Runner[]): Promise<Map<ContenderId, R
     verdicts.set(runner.contender, { state: "measured", samples: [], agreement });
   }
   return verdicts;
+}
+
+async function warm(plan: Plan, runners: Runner[], runner: Runner): Promise<void> {
+  const { runsMin, msMin, runsMax } = plan.warmUp;
+  let spentMs = 0;
+  for (let run = 0; run < runsMax && (run < runsMin || spentMs < msMin); run += 1) {
+    const sample = await attempt(plan, runners, runner);
+    if (sample === undefined) return;
+    spentMs += sample.wallMs;
+  }
 }
 
 async function runRounds(plan: Plan, runners: Runner[]): Promise<void> {

@@ -13,13 +13,24 @@ export type Reading =
 
 export type Readings = Readonly<Partial<Record<ContenderId, Reading>>>;
 
+/**
+ * What each contender runs before its first counted run: engines compile anew what runs often, and
+ * memory is slow when it is touched for the first time.
+ */
+export interface WarmUp {
+  readonly runsMin: number;
+  /** Short kernels run again until this much time has passed, up to `runsMax`. */
+  readonly msMin: number;
+  readonly runsMax: number;
+}
+
 /** A measurement of one kernel on one input, finished or not. */
 export interface Report {
   readonly kernel: KernelId;
   readonly subject: string;
   readonly rate: { readonly units: number; readonly scale: number; readonly unit: string };
   readonly rounds: number;
-  readonly warmUps: number;
+  readonly warmUp: WarmUp;
   /** ISO 8601, UTC: when it began. */
   readonly taken: string;
   readonly readings: Readings;

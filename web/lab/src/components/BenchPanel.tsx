@@ -99,8 +99,9 @@ export function Readings({ report }: { report: Report }): JSX.Element {
 function Method({ report }: { report: Report }): JSX.Element {
   return (
     <p className="soft method">
-      Runs alternate: each round runs everyone once, and each round begins with another one. {report.warmUps} runs each
-      for warm-up are not counted; the last of them is compared with the first implementation’s result. A stroke is a
+      Runs alternate: each round runs everyone once, and each round begins with another one. Before
+      that each is warmed up, for {report.warmUp.runsMin} runs and {report.warmUp.msMin} ms at least; the last of those
+      runs is compared with the first implementation’s result. A stroke is a
       run, the needle the median, the band the middle half; spread is the width of that half, as a share of the median.{" "}
       <em>Kernel</em> is time in the kernel itself. <em>With copies</em> is from input on the page to result on the page:
       copies, messages between threads and, for the edge, the network.

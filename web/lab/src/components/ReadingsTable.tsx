@@ -11,7 +11,7 @@ export function ReadingsTable({ report }: { report: Report }): JSX.Element {
   return (
     <table className="readings">
       <caption>
-        {report.subject}. Median of {report.rounds} alternating runs after {report.warmUps} for warm-up.
+        {report.subject}. Median of {report.rounds} alternating runs, after warm-up.
       </caption>
       <thead>
         <tr>

@@ -25,7 +25,7 @@ const report: Report = {
   subject: "64 MiB",
   rate: { units: 67_108_864, scale: 1e-9, unit: "GB/s" },
   rounds: 3,
-  warmUps: 2,
+  warmUp: { runsMin: 2, msMin: 300, runsMax: 20 },
   taken: "2026-11-24T00:00:00.000Z",
   readings: {
     javascript: {

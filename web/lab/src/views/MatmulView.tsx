@@ -64,7 +64,7 @@ export function MatmulView(): JSX.Element {
         </div>
         {product.state === "failed" && <NoteBox kind="error" note={product.note} />}
         <dl className="dials">
-          <Dial label="Best tier here" {...duration(computeMs)} />
+          <Dial label="First run, best tier here" {...duration(computeMs)} />
           <Dial label="Rate" value={significant((2 * size ** 3) / 1e6 / computeMs)} unit="GFLOP/s" />
         </dl>
       </Sheet>

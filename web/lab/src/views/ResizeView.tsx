@@ -91,7 +91,7 @@ function ResizedView({ resized }: { resized: Resized }): JSX.Element {
         ))}
       </div>
       <dl className="dials">
-        <Dial label="Best tier here" {...duration(resized.computeMs)} />
+        <Dial label="First run, best tier here" {...duration(resized.computeMs)} />
         <Dial label="Values out" value={count(resized.side ** 2 * (resized.planes.length === 1 ? 4 : 3))} />
       </dl>
     </>
