@@ -1,15 +1,24 @@
-# Two commands for everyone: `make demo` and `make test`. Each does the set-up it needs.
+# For everyone: `make demo`, `make lab` and `make test`. Each does the set-up it needs.
 
 # The toolchain that builds guests; scripts/guest-toolchain makes it.
 GUEST_TOOLCHAIN := wasm-guest
 TOMBOLO := target/release/tombolo
 
-.PHONY: demo test web bench bench-web soak setup fmt lint
+.PHONY: demo lab test web bench bench-web soak setup fmt lint
 
 ## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
 demo: setup
 	cargo build --release --package tombolo
 	ONCE=$(ONCE) RUSTUP_TOOLCHAIN_GUEST=$(GUEST_TOOLCHAIN) scripts/demo $(TOMBOLO)
+
+## lab: build kernels, page and API from source, serve the Tombolo Lab and open it (ONCE=1 then ends)
+lab:
+	scripts/setup web
+	cargo xtask web
+	npm --prefix web run build --workspace lab
+	cargo xtask guests lab-api
+	cargo build --release --package tombolo
+	ONCE=$(ONCE) scripts/lab $(TOMBOLO)
 
 ## test: everything
 test:

@@ -21,22 +21,34 @@ pub struct Size {
 /// # Errors
 ///
 /// [`KernelError::Size`] if a side is zero or a length is not 4·width·height bytes.
-pub fn resize_bicubic(source: &[u8], from: Size, target: &mut [u8], to: Size, work: &Work<'_>) -> Result<(), KernelError> {
+pub fn resize_bicubic(
+    source: &[u8],
+    from: Size,
+    target: &mut [u8],
+    to: Size,
+    work: &Work<'_>,
+) -> Result<(), KernelError> {
     check_image(source.len(), from.width, from.height)?;
     check_image(target.len(), to.width, to.height)?;
     let columns = taps(from.width, to.width);
     let rows = taps(from.height, to.height);
     let mut middle = filled([0_f32; 4], from.width * to.height)?;
     let lines = source.chunks_exact(from.width * 4).collect::<Vec<_>>();
-    work.share(to.height as u32, middle.chunks_exact_mut(from.width).zip(&rows), |_, (out, (first, weights))| {
-        for (line, weight) in lines[*first..].iter().zip(weights) {
-            for (out, pixel) in out.iter_mut().zip(line.as_chunks::<4>().0) {
-                let [r, g, b, a] = pixel.map(f32::from);
-                out.iter_mut().zip([r * a, g * a, b * a, a]).for_each(|(out, value)| *out += weight * value);
+    work.share(
+        to.height as u32,
+        middle.chunks_exact_mut(from.width).zip(&rows),
+        |_, (out, (first, weights))| {
+            for (line, weight) in lines[*first..].iter().zip(weights) {
+                for (out, pixel) in out.iter_mut().zip(line.as_chunks::<4>().0) {
+                    let [r, g, b, a] = pixel.map(f32::from);
+                    out.iter_mut()
+                        .zip([r * a, g * a, b * a, a])
+                        .for_each(|(out, value)| *out += weight * value);
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     let lines = target.chunks_exact_mut(to.width * 4).zip(middle.chunks_exact(from.width));
     work.share(to.height as u32, lines, |turn, (out, line)| {
         for (out, (first, weights)) in out.as_chunks_mut::<4>().0.iter_mut().zip(&columns) {

@@ -22,6 +22,8 @@ const DIGITS: usize = 1 << DIGIT_BITS;
 const PASSES_MAX: u32 = 3;
 /// Fewer entries are compared.
 const COUNT_MIN: usize = 512;
+/// Fewer are inserted one by one.
+const INSERT_MAX: usize = 16;
 /// Fewer entries are not worth another thread.
 const SHARED_MIN: usize = 1 << 16;
 
@@ -30,7 +32,9 @@ const SHARED_MIN: usize = 1 << 16;
 pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     let len = entries.len();
     if len < COUNT_MIN {
-        return compare(entries, &|left, right| (left.key, left.row ^ tie).cmp(&(right.key, right.row ^ tie)));
+        return compare(entries, &|left, right| {
+            (left.key, left.row ^ tie).cmp(&(right.key, right.row ^ tie))
+        });
     }
     let Some((min, width)) = range(entries) else { return };
     let passes = width.div_ceil(DIGIT_BITS).min(PASSES_MAX);
@@ -38,7 +42,11 @@ pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     let scratch = &mut scratch[..len];
     for pass in 0..passes {
         let shift = lowest + pass * DIGIT_BITS;
-        if pass % 2 == 0 { scatter(entries, scratch, min, shift) } else { scatter(scratch, entries, min, shift) }
+        if pass % 2 == 0 {
+            scatter(entries, scratch, min, shift)
+        } else {
+            scatter(scratch, entries, min, shift)
+        }
     }
     if passes % 2 == 1 {
         entries.copy_from_slice(scratch);
@@ -48,9 +56,43 @@ pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     }
 }
 
-/// Sorts few entries. Not generic: the standard library's sort is the larger half of a browser module.
+/// Sorts few entries, of which no two are alike, in a heap: the standard library's sort would be a tenth
+/// of a browser module.
 pub(super) fn compare(entries: &mut [Entry], order: &dyn Fn(&Entry, &Entry) -> Ordering) {
-    entries.sort_unstable_by(order);
+    if entries.len() <= INSERT_MAX {
+        return insert(entries, order);
+    }
+    for root in (0..entries.len() / 2).rev() {
+        sink(entries, root, order);
+    }
+    for end in (1..entries.len()).rev() {
+        entries.swap(0, end);
+        sink(&mut entries[..end], 0, order);
+    }
+}
+
+/// Takes each entry to its place among those before it.
+fn insert(entries: &mut [Entry], order: &dyn Fn(&Entry, &Entry) -> Ordering) {
+    for end in 1..entries.len() {
+        let mut at = end;
+        while at > 0 && order(&entries[at - 1], &entries[at]).is_gt() {
+            entries.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
+/// Lets the entry at `root` of a heap sink to where it belongs.
+fn sink(heap: &mut [Entry], mut root: usize, order: &dyn Fn(&Entry, &Entry) -> Ordering) {
+    while let Some(left) = heap.get(2 * root + 1) {
+        let is_right = heap.get(2 * root + 2).is_some_and(|right| order(left, right).is_lt());
+        let child = 2 * root + 1 + usize::from(is_right);
+        if order(&heap[root], &heap[child]).is_ge() {
+            return;
+        }
+        heap.swap(root, child);
+        root = child;
+    }
 }
 
 /// The lowest key, and how many bits the difference to the highest has; nothing if they are the same.
@@ -82,7 +124,11 @@ fn scatter(from: &[Entry], to: &mut [Entry], min: u64, shift: u32) {
 }
 
 /// Calls `each` with every run of two or more neighbours that are the same to `of`.
-pub(super) fn for_runs(entries: &mut [Entry], of: impl Fn(&Entry) -> u64, mut each: impl FnMut(&mut [Entry])) {
+pub(super) fn for_runs(
+    entries: &mut [Entry],
+    of: impl Fn(&Entry) -> u64,
+    mut each: impl FnMut(&mut [Entry]),
+) {
     let mut start = 0;
     while start < entries.len() {
         let first = of(&entries[start]);
@@ -107,11 +153,15 @@ pub(super) fn share(
     let parts = if entries.len() < SHARED_MIN { 1 } else { work.crew.size() };
     let range = if parts > 1 { range(entries) } else { None };
     let Some((min, width)) = range else {
-        return work.share(1, std::iter::once(()).zip(std::iter::once(Mutex::new((entries, scratch)))), |turn, (_, lent)| {
-            let (entries, scratch) = &mut *locked(&lent);
-            each(entries, scratch)?;
-            turn.done(1)
-        });
+        return work.share(
+            1,
+            std::iter::once(()).zip(std::iter::once(Mutex::new((entries, scratch)))),
+            |turn, (_, lent)| {
+                let (entries, scratch) = &mut *locked(&lent);
+                each(entries, scratch)?;
+                turn.done(1)
+            },
+        );
     };
     let shift = width.saturating_sub(DIGIT_BITS);
     let ends = bounds(entries, parts, min, shift);
