@@ -14,7 +14,7 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Module};
 
 use crate::compile::{Compiler, Job, Product};
-use crate::engine::{AbiEngine, EngineConfig, Engines};
+use crate::engine::{AbiEngine, EngineConfig, Engines, Interruption};
 use crate::inspect::{self, InspectError, Kind};
 use crate::shares::Shares;
 
@@ -127,7 +127,11 @@ impl Runtime {
     ) -> Self {
         let engines = Engines::new(config, capabilities);
         let shares = Shares::new(config.instances_max());
-        let turns = Turns::new(std::thread::available_parallelism().map_or(1, usize::from));
+        // Who is not interrupted has a turn without end. To count cores is to read a dozen files.
+        let turns = Turns::new(match config.interruption {
+            Interruption::Sliced => std::thread::available_parallelism().map_or(1, usize::from),
+            Interruption::Never => 1,
+        });
         Self {
             shared: Arc::new(Shared {
                 engines,

@@ -5,7 +5,7 @@
 import { rivals } from "../../rivals/src/index.js";
 import { CanvasBlur, CanvasResize } from "../../rivals/src/canvas.js";
 import { sortRows } from "../../package/dist/sort-rows.js";
-import { MEAN, SIZES, STD, matrix, noise, picture, rows } from "./inputs.js";
+import { MEAN, SIZES, STD, matrices, noise, picture, rows } from "./inputs.js";
 
 /**
  * @typedef {object} Contestant
@@ -69,8 +69,7 @@ async function crc32Contestants(wasm) {
 /** @param {Wasm[]} wasm */
 function matmulContestants(wasm) {
   const n = SIZES.matrix;
-  const a = matrix(n * n);
-  const b = a.map((_, i) => a[(i * 7919) % a.length]);
+  const { a, b } = matrices(n);
   let c = /** @type {Float32Array} */ (new Float32Array(0));
   return [
     { name: "JavaScript", run: () => void (c = rivals.matmulF32(a, b, { m: n, k: n, n })), result: () => c, tolerance: 1e-3 },

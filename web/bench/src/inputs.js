@@ -1,4 +1,4 @@
-// What the kernels are measured on: the same bytes in every engine and every run. The rows are those
+// What the kernels are measured on: the same bytes in every engine and every run. They are those
 // of `crates/tombolo-kernels/examples/native-figures.rs`.
 
 export const SIZES = {
@@ -34,52 +34,49 @@ export function noise(length) {
 }
 
 /**
- * A picture of gradients, an edge and some noise; opaque.
+ * A picture of noise; opaque.
  * @param {{ width: number, height: number }} size
  */
 export function picture({ width, height }) {
   const next = sequence();
   const pixels = new Uint8Array(width * height * 4);
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at += 4) {
-      pixels[at] = (255 * x) / width;
-      pixels[at + 1] = (255 * y) / height;
-      pixels[at + 2] = (x + y) % 512 < 256 ? 200 + (next() >>> 27) : next() >>> 28;
-      pixels[at + 3] = 255;
-    }
+  for (let at = 0; at < pixels.length; at += 4) {
+    const number = next();
+    pixels[at] = number;
+    pixels[at + 1] = number >>> 8;
+    pixels[at + 2] = number >>> 16;
+    pixels[at + 3] = 255;
   }
   return pixels;
 }
 
 /**
- * Numbers from -1 to 1.
- * @param {number} length
+ * Two square matrices of numbers from -0.5 to 0.5.
+ * @param {number} n
  */
-export function matrix(length) {
+export function matrices(n) {
   const next = sequence();
-  return Float32Array.from({ length }, () => next() / 2 ** 31 - 1);
+  const numbers = Float32Array.from({ length: 2 * n * n }, () => next() / 2 ** 32 - 0.5);
+  return { a: numbers.slice(0, n * n), b: numbers.slice(n * n) };
 }
 
 /**
- * A JSON array as `JSON.stringify` writes it: some 82 bytes a row.
+ * A JSON array as `JSON.stringify` writes it: some 80 bytes a row.
  * @param {number} count
  */
 export function rows(count) {
   const next = sequence();
-  const hex = (/** @type {number} */ number) => number.toString(16).padStart(8, "0");
   const encoder = new TextEncoder();
-  const bytes = new Uint8Array(2 + count * 100);
+  const bytes = new Uint8Array(2 + count * 120);
   let at = 0;
   const put = (/** @type {string} */ text) => {
     at += encoder.encodeInto(text, bytes.subarray(at)).written;
   };
   put("[");
-  for (let i = 0; i < count; i++) {
-    const a = next();
-    const b = next();
-    // An odd last digit: a number that ends in zero is written shorter.
-    const score = `${Math.floor(a / 1000)}.${String((a % 1000) | 1).padStart(3, "0")}`;
-    put(`${i > 0 ? "," : ""}{"id":${i},"name":"user-${hex(a)}","score":${score},"active":${(b & 1) === 1},"city":"${hex(b).slice(0, 2)}"}`);
+  for (let id = 0; id < count; id++) {
+    const name = `user-${next() % 1_000_000}`;
+    const score = (next() % 1_000_000_000) / 1e3;
+    put((id > 0 ? "," : "") + JSON.stringify({ id, name, score, active: next() >= 2 ** 31, group: `g${id % 100}` }));
   }
   put("]");
   return bytes.slice(0, at);

@@ -1,6 +1,6 @@
 // `npm run bench`: figures of the browser kernels. Expects `cargo xtask web` to have built them.
 //
-//   --only a,b      these workloads
+//   --only a,b      these workloads (of node and chromium)
 //   --engine a,b    of node, chromium, native, start
 //   --rounds n      samples of each contestant (default 7)
 //   --report        measure nothing: print what earlier runs found
@@ -14,8 +14,8 @@ import { parseArgs } from "node:util";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { launch } from "./chromium.js";
 import { workloads } from "./contestants.js";
-import { measure } from "./measure.js";
-import { NATIVE_WORKLOADS, measureNative } from "./native.js";
+import { measure, together } from "./measure.js";
+import { measureNative } from "./native.js";
 import { openNode } from "./node.js";
 import { barTable, sizeTable, speedTable } from "./table.js";
 
@@ -61,15 +61,13 @@ function keep(piece, found) {
  * @param {number} rounds
  */
 async function measureAll(chosen, engines, rounds) {
+  if (engines.includes("native")) keep("native", { native: measureNative() });
   const browser = engines.includes("chromium") || engines.includes("start") ? await launch() : undefined;
   try {
     for (const workload of chosen) {
-      if (engines.includes("node")) await piece(workload, "node", await openNode(workload), rounds);
-      if (engines.includes("native") && NATIVE_WORKLOADS.includes(workload)) {
-        keep(`${workload}-native`, { native: measureNative([workload], rounds) });
-      }
+      if (engines.includes("node")) await piece(workload, "node", (side) => openNode(workload, side), rounds);
       if (browser && engines.includes("chromium")) {
-        await piece(workload, "chromium", await browser.openWorkload(workload), rounds);
+        await piece(workload, "chromium", (side) => browser.openWorkload(workload, side), rounds);
       }
     }
     if (browser && engines.includes("start")) {
@@ -89,14 +87,18 @@ async function measureAll(chosen, engines, rounds) {
 /**
  * @param {string} workload
  * @param {string} name
- * @param {import("./node.js").Engine} engine
+ * @param {(side: import("./arena.js").Side) => Promise<import("./node.js").Engine>} open
  * @param {number} rounds
  */
-async function piece(workload, name, engine, rounds) {
+async function piece(workload, name, open, rounds) {
+  const javaScript = await open("JavaScript");
   try {
+    const engine = together(javaScript, await open("wasm"));
     keep(`${workload}-${name}`, { measurements: await measure(engine, workload, rounds) });
-  } finally {
     await engine.close();
+  } catch (error) {
+    await javaScript.close();
+    throw error;
   }
 }
 
@@ -110,8 +112,8 @@ function collect() {
     for (const engine of ["node", "chromium"]) {
       figures.measurements.push(...(load(`${workload}-${engine}.json`).measurements ?? []));
     }
-    figures.native.push(...(load(`${workload}-native.json`).native ?? []));
   }
+  figures.native.push(...(load("native.json").native ?? []));
   figures.startUp.push(...(load("start.json").startUp ?? []));
   return figures;
 }

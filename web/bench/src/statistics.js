@@ -18,13 +18,11 @@ export function quantile(values, q) {
 }
 
 /**
- * How many times `other` fits: the median of the ratios within each round, so that what slows a whole
- * round down falls out. Without rounds in common (another process), the ratio of medians.
- * @param {readonly number[]} values
- * @param {readonly number[]} other
- * @param {"same rounds" | "apart"} how
+ * How many times `other` takes as long: the median of the ratios within each round, so that what
+ * slows a whole round down falls out.
+ * @param {readonly number[]} values by round
+ * @param {readonly number[]} other of the same rounds
  */
-export function ratio(values, other, how) {
-  if (how === "apart") return median(other) / median(values);
+export function ratio(values, other) {
   return median(values.map((value, round) => other[round] / value));
 }

@@ -6,7 +6,7 @@ import { median, quantile, ratio } from "./statistics.js";
 /**
  * @typedef {object} Figures everything one run of the bench found
  * @property {Measurement[]} measurements in engines
- * @property {{ workload: string, threads: number, wallMs: number[], cpuMs: number[] }[]} native
+ * @property {import("./native.js").Native[]} native
  * @property {{ engine: string, tier: string, ms: number[] }[]} startUp
  * @property {{ tier: string, raw: number, gzip: number, brotli: number }[]} sizes
  */
@@ -14,18 +14,15 @@ import { median, quantile, ratio } from "./statistics.js";
 /** @param {Figures} figures */
 export function speedTable(figures) {
   const head = [
-    "| work | engine | who | ms | middle half | CPU ms | x JavaScript | x native, 1 thread |",
-    "|---|---|---|---|---|---|---|---|",
+    "| work | engine | who | ms | middle half | CPU ms | x JavaScript | of CPU | x native, 1 thread |",
+    "|---|---|---|---|---|---|---|---|---|",
   ];
-  const lines = figures.measurements
-    .filter(({ workload }) => workload !== "nop")
-    .map((measurement) => speedLine(figures, measurement));
-  const native = figures.native.map(({ workload, threads, wallMs, cpuMs }) => {
-    const one = figures.native.find((other) => other.workload === workload && other.threads === 1);
-    const against = one ? times(ratio(wallMs, one.wallMs, "apart")) : "";
-    return line(workload, "native Rust", threads === 1 ? "1 thread" : `${threads} threads`, wallMs, cpuMs, "", against);
-  });
-  return [...head, ...lines, ...native].join("\n");
+  const works = [...new Set(figures.measurements.map(({ workload }) => workload))].filter((work) => work !== "nop");
+  const lines = works.flatMap((work) => [
+    ...figures.measurements.filter(({ workload }) => workload === work).map((found) => speedLine(figures, found)),
+    ...figures.native.filter(({ workload }) => workload === work).map((found) => nativeLine(figures, found)),
+  ]);
+  return [...head, ...lines].join("\n");
 }
 
 /**
@@ -34,25 +31,43 @@ export function speedTable(figures) {
  */
 function speedLine(figures, { engine, workload, contestant, wallMs, cpuMs }) {
   const first = figures.measurements.find((other) => other.engine === engine && other.workload === workload);
-  const native = figures.native.find((other) => other.workload === workload && other.threads === 1);
-  const javaScript = first && first.contestant !== contestant && workload !== "copy"
-    ? times(ratio(wallMs, first.wallMs, "same rounds"))
-    : "";
-  return line(workload, engine, contestant, wallMs, cpuMs, javaScript, native ? times(ratio(wallMs, native.wallMs, "apart")) : "");
+  const compared = first && first.contestant !== contestant && workload !== "copy";
+  const native = oneThread(figures, workload);
+  return row([
+    workload,
+    engine,
+    contestant,
+    ms(median(wallMs)),
+    `${ms(quantile(wallMs, 0.25))} to ${ms(quantile(wallMs, 0.75))}`,
+    ms(median(cpuMs)),
+    compared ? times(ratio(wallMs, first.wallMs)) : "",
+    compared ? times(ratio(cpuMs, first.cpuMs)) : "",
+    native ? times(native.wallMs / median(wallMs)) : "",
+  ]);
 }
 
 /**
- * @param {string} work
- * @param {string} engine
- * @param {string} who
- * @param {number[]} wallMs
- * @param {number[]} cpuMs
- * @param {string} javaScript
- * @param {string} native
+ * @param {Figures} figures
+ * @param {import("./native.js").Native} native
  */
-function line(work, engine, who, wallMs, cpuMs, javaScript, native) {
-  const spread = `${ms(quantile(wallMs, 0.25))} to ${ms(quantile(wallMs, 0.75))}`;
-  return `| ${[work, engine, who, ms(median(wallMs)), spread, ms(median(cpuMs)), javaScript, native].join(" | ")} |`;
+function nativeLine(figures, { workload, threads, wallMs, cpuMs, spreadMs }) {
+  const one = oneThread(figures, workload);
+  const who = threads === 1 ? "1 thread" : `${threads} threads`;
+  const against = one && threads > 1 ? times(one.wallMs / wallMs) : "";
+  return row([workload, "native Rust", who, ms(wallMs), `${ms(spreadMs)} wide`, ms(cpuMs), "", "", against]);
+}
+
+/**
+ * @param {Figures} figures
+ * @param {string} workload
+ */
+function oneThread({ native }, workload) {
+  return native.find((found) => found.workload === workload && found.threads === 1);
+}
+
+/** @param {readonly string[]} cells */
+function row(cells) {
+  return `| ${cells.join(" | ")} |`;
 }
 
 /** @param {Figures} figures */
@@ -79,17 +94,16 @@ export function barTable(figures) {
  * @param {import("./bars.js").Bar} bar
  * @param {string} engine
  */
-function speedBar({ measurements, native }, { workload, against, least, who = ONE_THREAD }, engine) {
-  const here = measurements.filter((other) => other.engine === engine && other.workload === workload);
+function speedBar(figures, { workload, against, least, who = ONE_THREAD }, engine) {
+  const here = figures.measurements.filter((other) => other.engine === engine && other.workload === workload);
   const best = here.filter(({ contestant }) => who.includes(contestant))
     .sort((a, b) => median(a.wallMs) - median(b.wallMs))[0];
-  const other = against === "native"
-    ? native.find((candidate) => candidate.workload === workload && candidate.threads === 1)
-    : here.find(({ contestant }) => contestant === against);
-  if (!best || !other) return undefined;
-  const found = ratio(best.wallMs, other.wallMs, against === "native" ? "apart" : "same rounds");
-  const named = against === "native" ? "native, 1 thread" : against;
-  return `| ${workload}, ${best.contestant}, against ${named} | ${engine} | ${least} x | ${times(found)} x | ${verdict(found >= least)} |`;
+  const native = against === "native" ? oneThread(figures, workload) : undefined;
+  const other = here.find(({ contestant }) => contestant === against);
+  if (!best || !(native ?? other)) return undefined;
+  const found = native ? native.wallMs / median(best.wallMs) : ratio(best.wallMs, other?.wallMs ?? []);
+  const named = native ? "native, 1 thread" : against;
+  return row([`${workload}, ${best.contestant}, against ${named}`, engine, `${least} x`, `${times(found)} x`, verdict(found >= least)]);
 }
 
 /**

@@ -11,6 +11,5 @@ test("quantiles lie between the nearest values", () => {
 });
 
 test("a ratio within rounds forgets what slowed a round", () => {
-  assert.equal(ratio([1, 10, 1], [2, 20, 2], "same rounds"), 2);
-  assert.equal(ratio([1, 10, 2], [2, 20, 2], "apart"), 1);
+  assert.equal(ratio([1, 10, 1], [2, 20, 2]), 2);
 });

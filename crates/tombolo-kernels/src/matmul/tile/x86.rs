@@ -8,7 +8,7 @@ use crate::matmul::real::Real;
 
 pub(super) fn best_f32() -> Option<Tile<f32>> {
     if has!("avx512f") {
-        return Some(Tile { rows: 8, columns: 32, multiply: avx512::multiply::<f32, 8, 32> });
+        return Some(Tile { rows: 4, columns: 64, multiply: avx512::multiply::<f32, 4, 64> });
     }
     let tile = Tile { rows: 6, columns: 16, multiply: avx2::multiply::<f32, 6, 16> };
     (has!("avx2") && has!("fma")).then_some(tile)
@@ -16,7 +16,7 @@ pub(super) fn best_f32() -> Option<Tile<f32>> {
 
 pub(super) fn best_f64() -> Option<Tile<f64>> {
     if has!("avx512f") {
-        return Some(Tile { rows: 8, columns: 16, multiply: avx512::multiply::<f64, 8, 16> });
+        return Some(Tile { rows: 4, columns: 32, multiply: avx512::multiply::<f64, 4, 32> });
     }
     let tile = Tile { rows: 6, columns: 8, multiply: avx2::multiply::<f64, 6, 8> };
     (has!("avx2") && has!("fma")).then_some(tile)
