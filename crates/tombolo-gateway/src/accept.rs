@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -204,13 +205,11 @@ impl Connection {
         let config = &shared.config;
         // Boxed, for hyper keeps room for it while the connection is idle: some 15 kB.
         let answer = service_fn(|request| Box::pin(answer(&shared, request, client, local)));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(config.header_time_max)
-            .max_buf_size(config.header_bytes_max)
-            .max_headers(config.headers_max)
-            .serve_connection(TokioIo::new(stream), answer);
-        tokio::pin!(connection);
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(config.header_time_max);
+        http1.max_buf_size(config.header_bytes_max).max_headers(config.headers_max);
+        // Pinned where it is made: the task of an idle connection would keep room for it twice.
+        let mut connection = pin!(http1.serve_connection(TokioIo::new(stream), answer));
         // An error here is the client's: it broke the protocol or left. Its requests told already.
         tokio::select! {
             _ = connection.as_mut() => return,
