@@ -49,8 +49,8 @@ fn push(code: u32, out: &mut Vec<u8>) {
     let tail = |shift: u32| 0x80 | (code >> shift & 0x3F) as u8;
     match code {
         ..0x80 => out.push(code as u8),
-        ..0x800 => out.extend([0xC0 | (code >> 6) as u8, tail(0)]),
-        ..0x1_0000 => out.extend([0xE0 | (code >> 12) as u8, tail(6), tail(0)]),
+        0x80..0x800 => out.extend([0xC0 | (code >> 6) as u8, tail(0)]),
+        0x800..0x1_0000 => out.extend([0xE0 | (code >> 12) as u8, tail(6), tail(0)]),
         _ => out.extend([0xF0 | (code >> 18) as u8, tail(12), tail(6), tail(0)]),
     }
 }
