@@ -4,7 +4,7 @@
 GUEST_TOOLCHAIN := wasm-guest
 TOMBOLO := target/release/tombolo
 
-.PHONY: demo lab test web bench soak setup fmt lint
+.PHONY: demo lab test web bench bench-web soak setup fmt lint
 
 ## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
 demo: setup
@@ -45,6 +45,10 @@ bench: setup
 	cargo bench --package tombolo-runtime
 	cargo bench --package tombolo-runtime -- --components 1000
 	cargo run --release --quiet --package xtask -- bench
+
+## bench-web: the browser kernels against good JavaScript and native Rust, in Node and Chromium
+bench-web: web
+	cd web && npm run bench --silent --workspace bench
 
 ## soak: ten minutes at 80 % load, hello, hostile and slow guests mixed
 soak: setup

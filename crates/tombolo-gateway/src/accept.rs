@@ -187,7 +187,8 @@ impl Connection {
         let sniffed = tokio::select! {
             // The channel carries nothing: it can only close.
             _ = draining.changed() => return,
-            sniffed = timeout(header_time_max, sniff(stream, write_time_max)) => sniffed,
+            // Boxed: a task keeps room for the largest of its states, and this one soon ends.
+            sniffed = Box::pin(timeout(header_time_max, sniff(stream, write_time_max))) => sniffed,
         };
         // Too slow, or gone before it said anything.
         let Ok(Ok((version, stream))) = sniffed else { return };

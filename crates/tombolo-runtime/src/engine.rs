@@ -362,7 +362,7 @@ mod tests {
         let component = |tables: usize| {
             let tables = "(table 1 funcref)".repeat(tables);
             let text = format!("(component (core module $m {tables}) (core instance (instantiate $m)))");
-            wasmtime::component::Component::new(&engine, text)
+            wasmtime::component::Component::new(&engine, wat::parse_str(text).unwrap())
         };
         component(16).unwrap();
         assert!(component(17).is_err());

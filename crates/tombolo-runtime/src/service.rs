@@ -210,9 +210,11 @@ impl Service {
         let Some(pre) = self.pre.load_full() else { return };
         let service = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
-            let moved = service.cold.moved(pre.code()).map_err(|error| chain(&error)).and_then(|code| {
-                Pre::new(service.handler, code).map_err(|error| format!("{error:#}"))
-            });
+            let moved = service
+                .cold
+                .moved(pre.code())
+                .map_err(|error| chain(&error))
+                .and_then(|code| Pre::new(service.handler, code).map_err(|error| format!("{error:#}")));
             match moved {
                 // Instances that wait stay what they are, and keep the engine before until they end.
                 Ok(pre) => service.pre.store(Some(Arc::new(pre))),

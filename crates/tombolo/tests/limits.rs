@@ -164,27 +164,19 @@ fn code_that_is_gone_from_the_cache_is_compiled_again() {
     assert_eq!(up.get("/").status, 200);
 }
 
-/// Addresses reserved for a pool, in kilobytes: 1,000 slots of 4 GiB. Nothing else asks for so many.
-const POOL_KB: u64 = 1000 << 22;
-
-fn has_pool(up: &Up) -> bool {
-    let addresses: u64 = up.status("VmSize").trim_end_matches(" kB").parse().expect("a number of kilobytes");
-    addresses > POOL_KB
-}
-
 /// The pool is made after the first answer, and everybody moves to it: requests that began before end as
 /// they began, those that come meanwhile are served, and instances that are kept are not kept for ever.
 #[test]
 fn the_pool_is_made_after_the_first_answer_and_nobody_is_lost() {
     for isolation in ["fresh", "pool"] {
         let (_sandbox, up) = web("", &["--isolation", isolation]);
-        assert!(!has_pool(&up), "nobody has asked for anything");
+        assert!(!up.has_pool(), "nobody has asked for anything");
         let mut slow = up.connect();
         slow.send("GET /sleep?ms=3000 HTTP/1.1\r\nhost: a\r\n\r\n");
         let mut others = up.connect();
         eventually("the pool", Duration::from_secs(30), || {
             assert_eq!(others.get("/").status, 200);
-            has_pool(&up)
+            up.has_pool()
         });
         for _ in 0..100 {
             assert_eq!(others.get("/").status, 200);
@@ -204,7 +196,7 @@ fn without_a_cache_a_component_moves_to_the_pool_too() {
     command.env("TOMBOLO_CACHE_DIR", sandbox.path().join("no-folder"));
     let up = Up::spawn(command);
     up.said("compiles again");
-    eventually("the pool", Duration::from_secs(30), || up.get("/").status == 200 && has_pool(&up));
+    eventually("the pool", Duration::from_secs(30), || up.get("/").status == 200 && up.has_pool());
     for _ in 0..10 {
         assert_eq!(up.get("/").status, 200);
     }

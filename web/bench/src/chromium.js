@@ -32,8 +32,12 @@ export async function launch() {
   };
   return {
     name: `Chromium ${browser.version()}`,
-    /** @param {string} workload @returns {Promise<import("./node.js").Engine>} */
-    openWorkload: async (workload) => openWorkload(await open(), workload, processes, `Chromium ${browser.version()}`),
+    /**
+     * @param {string} workload
+     * @param {import("./arena.js").Side} side
+     * @returns {Promise<import("./node.js").Engine>}
+     */
+    openWorkload: async (workload, side) => openWorkload(await open(), { open: workload, side }, processes, `Chromium ${browser.version()}`),
     /** @param {string} tier @returns {Promise<number>} ms from a fetch to the first result */
     async startUp(tier) {
       const page = await open(); // A new renderer, which has compiled nothing yet.
@@ -50,23 +54,25 @@ export async function launch() {
 
 /**
  * @param {import("playwright-core").Page} page
- * @param {string} workload
+ * @param {{ open: string, side: import("./arena.js").Side }} request
  * @param {() => Promise<number[]>} processes
  * @param {string} name
  * @returns {Promise<import("./node.js").Engine>}
  */
-async function openWorkload(page, workload, processes, name) {
-  const { names, relaxed, calls } = await ask(page, { open: workload });
-  const pids = await processes();
+async function openWorkload(page, request, processes, name) {
+  const { names, relaxed, calls } = await ask(page, request);
   return {
     name,
     names,
     calls,
     relaxed,
     async sample(index, runs) {
-      const before = cpuMs(pids);
+      const pids = await processes();
+      const before = cpuNs(pids);
       const { wallMs } = await ask(page, { index, runs });
-      return { wallMs, cpuMs: (cpuMs(pids) - before) / runs / calls[index] };
+      let ns = 0;
+      for (const [thread, after] of cpuNs(pids)) ns += after - (before.get(thread) ?? 0);
+      return { wallMs, cpuMs: ns / 1e6 / runs / calls[index] };
     },
     close: () => page.close(),
   };
@@ -82,17 +88,34 @@ function ask(page, request) {
 }
 
 /**
- * Time on a core of all threads of all of the browser's processes: what a canvas does, it may do in
- * another one. To the nanosecond, unlike what the browser says of itself. Threads that have ended
- * are missing; those of a bench stay.
+ * Time on a core of each thread of all of the browser's processes: what a canvas does, it may do in
+ * another one. To the nanosecond, unlike what the browser says of itself. A thread that ends while a
+ * sample is taken is not counted; those that compute stay.
  * @param {number[]} pids
+ * @returns {Map<string, number>}
  */
-function cpuMs(pids) {
-  let ns = 0;
+function cpuNs(pids) {
+  const times = new Map();
   for (const pid of pids) {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+    for (const thread of unlessGone(() => readdirSync(`/proc/${pid}/task`)) ?? []) {
+      const line = unlessGone(() => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8"));
+      if (line !== undefined) times.set(thread, Number(line.split(" ")[0]));
     }
   }
-  return ns / 1e6;
+  return times;
+}
+
+/**
+ * @template T
+ * @param {() => T} read
+ * @returns {T | undefined}
+ */
+function unlessGone(read) {
+  try {
+    return read();
+  } catch (error) {
+    const code = /** @type {NodeJS.ErrnoException} */ (error).code;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw error;
+  }
 }

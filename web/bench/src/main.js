@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { launch } from "./chromium.js";
 import { workloads } from "./contestants.js";
-import { measure } from "./measure.js";
+import { measure, together } from "./measure.js";
 import { measureNative } from "./native.js";
 import { openNode } from "./node.js";
 import { barTable, sizeTable, speedTable } from "./table.js";
@@ -65,9 +65,9 @@ async function measureAll(chosen, engines, rounds) {
   const browser = engines.includes("chromium") || engines.includes("start") ? await launch() : undefined;
   try {
     for (const workload of chosen) {
-      if (engines.includes("node")) await piece(workload, "node", await openNode(workload), rounds);
+      if (engines.includes("node")) await piece(workload, "node", (side) => openNode(workload, side), rounds);
       if (browser && engines.includes("chromium")) {
-        await piece(workload, "chromium", await browser.openWorkload(workload), rounds);
+        await piece(workload, "chromium", (side) => browser.openWorkload(workload, side), rounds);
       }
     }
     if (browser && engines.includes("start")) {
@@ -87,14 +87,18 @@ async function measureAll(chosen, engines, rounds) {
 /**
  * @param {string} workload
  * @param {string} name
- * @param {import("./node.js").Engine} engine
+ * @param {(side: import("./arena.js").Side) => Promise<import("./node.js").Engine>} open
  * @param {number} rounds
  */
-async function piece(workload, name, engine, rounds) {
+async function piece(workload, name, open, rounds) {
+  const javaScript = await open("JavaScript");
   try {
+    const engine = together(javaScript, await open("wasm"));
     keep(`${workload}-${name}`, { measurements: await measure(engine, workload, rounds) });
-  } finally {
     await engine.close();
+  } catch (error) {
+    await javaScript.close();
+    throw error;
   }
 }
 

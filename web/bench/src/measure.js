@@ -13,6 +13,27 @@ const RUNS_MOST = 100;
  */
 
 /**
+ * One engine for the contestants of two: of both sides of a workload.
+ * @param {import("./node.js").Engine} first
+ * @param {import("./node.js").Engine} second
+ * @returns {import("./node.js").Engine}
+ */
+export function together(first, second) {
+  const count = first.names.length;
+  return {
+    name: second.name,
+    names: [...first.names, ...second.names],
+    calls: [...first.calls, ...second.calls],
+    relaxed: second.relaxed,
+    sample: (index, runs) => (index < count ? first.sample(index, runs) : second.sample(index - count, runs)),
+    close: async () => {
+      await first.close();
+      await second.close();
+    },
+  };
+}
+
+/**
  * All contestants of one workload, one after the other within each round, since machines change
  * their speed. Each was run once before, and runs twice more to find how many runs a sample takes.
  * @param {import("./node.js").Engine} engine

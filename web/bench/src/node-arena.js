@@ -5,7 +5,7 @@ import { openArena } from "./arena.js";
 
 const send = (/** @type {unknown} */ answer) => void process.send?.(answer);
 
-const arena = await openArena(process.argv[2], (url) => {
+const arena = await openArena(process.argv[2], /** @type {import("./arena.js").Side} */ (process.argv[3]), (url) => {
   const worker = new Worker(url);
   worker.on("error", (error) => { throw error; });
   worker.unref(); // It waits for ever.

@@ -15,10 +15,11 @@ import { fileURLToPath } from "node:url";
 /**
  * Node, in a process of its own, so that no workload leaves garbage or type feedback to the next.
  * @param {string} workload
+ * @param {import("./arena.js").Side} side
  * @returns {Promise<Engine>}
  */
-export async function openNode(workload) {
-  const child = fork(fileURLToPath(new URL("./node-arena.js", import.meta.url)), [workload]);
+export async function openNode(workload, side) {
+  const child = fork(fileURLToPath(new URL("./node-arena.js", import.meta.url)), [workload, side]);
   const exit = once(child, "exit");
   const answer = async () => {
     const failed = exit.then(([code, signal]) => {

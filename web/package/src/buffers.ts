@@ -185,11 +185,16 @@ export class MovedBuffer extends Buffer {
     this.present();
     if (!this.held && this.taken) throw new KernelError("busy", "work has the buffer, and its bytes");
     // Somebody may have transferred the bytes that a view gave away.
-    if (!this.held || this.held.byteLength !== this.byteLength) {
+    if (!this.held || detached(this.held) || this.held.byteLength !== this.byteLength) {
       throw new KernelError("freed", "the buffer's bytes were transferred away");
     }
     return this.held;
   }
+}
+
+/** Whether bytes were transferred away. Engines that cannot say it show it by a length of 0. */
+export function detached(buffer: ArrayBufferLike): boolean {
+  return (buffer as ArrayBuffer & { readonly detached?: boolean }).detached ?? false;
 }
 
 /** A memory that page and workers share, with the page's allocator in it. */

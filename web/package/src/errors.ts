@@ -44,3 +44,14 @@ export function aborted(signal: AbortSignal | undefined): KernelError {
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Calls a listener of the user's. What it throws is reported as uncaught: the work must settle all the same. */
+export function tell<Told>(listener: ((told: Told) => void) | undefined, told: Told): void {
+  try {
+    listener?.(told);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

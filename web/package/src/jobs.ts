@@ -87,14 +87,20 @@ function sort(order: Order, io: Operands): SortedTables {
   const { pointer, bytes } = io.read(0);
   const handle = sorted(order, io, pointer, bytes);
   const rows = exports.tk_sorted_rows(handle) >>> 0;
-  return {
-    handle,
-    rows,
-    length: exports.tk_sorted_bytes_len(handle) >>> 0,
-    permutation: io.table(exports.tk_sorted_permutation(handle), rows),
-    starts: io.table(exports.tk_sorted_starts(handle), rows),
-    ends: io.table(exports.tk_sorted_ends(handle), rows),
-  };
+  try {
+    return {
+      handle,
+      rows,
+      length: exports.tk_sorted_bytes_len(handle) >>> 0,
+      permutation: io.table(exports.tk_sorted_permutation(handle), rows),
+      starts: io.table(exports.tk_sorted_starts(handle), rows),
+      ends: io.table(exports.tk_sorted_ends(handle), rows),
+    };
+  } catch (error) {
+    // The page never hears of the handle, so nobody else lets go of it.
+    exports.tk_sorted_free(handle);
+    throw error;
+  }
 }
 
 /** Writes rows in order. Where the sorted array went with its worker, it is sorted again. */

@@ -1,11 +1,11 @@
 import { PIXEL_BYTES } from "./abi.js";
 import { Budget, Buffer, MovedBuffer, PIECE_BYTES } from "./buffers.js";
 import type { Crew } from "./crew.js";
-import { aborted, KernelError } from "./errors.js";
+import { aborted, KernelError, tell } from "./errors.js";
 import type { Job, Out } from "./protocol.js";
 import type { Finished, Scheduler } from "./scheduler.js";
 import { Sorted } from "./sorted.js";
-import { fill, gather, inMemory, pieces, viewOf } from "./source.js";
+import { fill, gather, inMemory, pieces, still, viewOf } from "./source.js";
 import type * as api from "./types.js";
 
 type Crc32Source = Parameters<api.Kernels["crc32"]>[0];
@@ -19,6 +19,8 @@ const FIBONACCI_MAX = 93;
 export class WorkerKernels implements api.Kernels {
   /** Pieces of streams are bounded by their size, not by what buffers may take. */
   private readonly pieces = new Budget(Number.POSITIVE_INFINITY);
+  /** Those of other kernels lie where these workers cannot reach them, and wait for other work. */
+  private readonly buffers = new WeakSet<Buffer>();
 
   constructor(
     readonly environment: api.Environment,
@@ -35,7 +37,7 @@ export class WorkerKernels implements api.Kernels {
     if (signal?.aborted) throw aborted(signal);
     if (!inMemory(data)) {
       const buffer = await gather(pieces(data, signal), (bytes) => this.room(bytes, false), onProgress);
-      onProgress?.(1);
+      tell(onProgress, 1);
       return buffer;
     }
     const source = viewOf(data);
@@ -46,12 +48,12 @@ export class WorkerKernels implements api.Kernels {
       buffer.free();
       throw error;
     }
-    onProgress?.(1);
+    tell(onProgress, 1);
     return buffer;
   }
 
   async blur(pixels: api.KernelBuffer, how: api.BlurOptions): Promise<void> {
-    const buffer = own(pixels, "pixels");
+    const buffer = this.own(pixels, "pixels");
     const { width, height } = how;
     image(buffer, how);
     const sigma = strength(how);
@@ -59,7 +61,7 @@ export class WorkerKernels implements api.Kernels {
   }
 
   async resize(pixels: api.KernelBuffer, how: api.ResizeOptions): Promise<api.KernelBuffer> {
-    const buffer = own(pixels, "pixels");
+    const buffer = this.own(pixels, "pixels");
     const { width, height } = how;
     image(buffer, how);
     const to = size(how.to, "to");
@@ -68,7 +70,7 @@ export class WorkerKernels implements api.Kernels {
   }
 
   async preprocess(pixels: api.KernelBuffer, how: api.PreprocessOptions): Promise<api.KernelBuffer> {
-    const buffer = own(pixels, "pixels");
+    const buffer = this.own(pixels, "pixels");
     const { width, height } = how;
     image(buffer, how);
     const to = size(how.to, "to");
@@ -80,7 +82,7 @@ export class WorkerKernels implements api.Kernels {
   }
 
   async sortJson(json: api.KernelBuffer, how: api.SortJsonOptions): Promise<api.SortedRows> {
-    const buffer = own(json, "json");
+    const buffer = this.own(json, "json");
     if (typeof how.key !== "string" || how.key === "") {
       throw new KernelError("bad-key", "`key` must be the name of a member, or a path of names: `a.b`");
     }
@@ -93,7 +95,8 @@ export class WorkerKernels implements api.Kernels {
 
   async crc32(data: Crc32Source, work: api.Work = {}): Promise<number> {
     if (data instanceof Buffer) {
-      const { result } = await this.give([data], work, () => ({ op: "crc32", state: 0 }));
+      const buffer = this.own(data, "data");
+      const { result } = await this.give([buffer], work, () => ({ op: "crc32", state: 0 }));
       return Number(result.value);
     }
     const read = inMemory(data) ? slices(viewOf(data)) : pieces(data as Blob, work.signal);
@@ -101,7 +104,7 @@ export class WorkerKernels implements api.Kernels {
   }
 
   async matmul(a: api.KernelBuffer, b: api.KernelBuffer, how: api.MatmulOptions): Promise<api.KernelBuffer> {
-    const [left, right] = [own(a, "a"), own(b, "b")];
+    const [left, right] = [this.own(a, "a"), this.own(b, "b")];
     const { m, k, n, precision = "f32" } = how;
     for (const [name, value] of Object.entries({ m, k, n })) whole(value, name);
     if (precision !== "f32" && precision !== "f64") {
@@ -146,12 +149,23 @@ export class WorkerKernels implements api.Kernels {
       throw new KernelError("bad-size", `a buffer has a whole number of bytes, not ${bytes}`);
     }
     if (bytes > BYTES_MAX) throw new KernelError("out-of-memory", `no buffer can have ${bytes} bytes`);
-    return this.crew.alloc(bytes, zeroed);
+    return this.adopt(this.crew.alloc(bytes, zeroed));
+  }
+
+  private adopt(buffer: Buffer): Buffer {
+    this.buffers.add(buffer);
+    return buffer;
+  }
+
+  private own(buffer: api.KernelBuffer, name: string): Buffer {
+    if (buffer instanceof Buffer && this.buffers.has(buffer)) return buffer;
+    const what = buffer instanceof Buffer ? "a buffer of these kernels, not of others" : "a buffer from `alloc` or `from`";
+    throw new KernelError("unsupported", `\`${name}\` must be ${what}`);
   }
 
   private async give(buffers: Buffer[], work: api.Work | undefined, job: () => Job): Promise<Finished> {
     const finished = await this.scheduler.run({ buffers, work, prepare: () => ({ job: job() }) });
-    work?.onProgress?.(1);
+    tell(work?.onProgress, 1);
     return finished;
   }
 
@@ -168,8 +182,8 @@ export class WorkerKernels implements api.Kernels {
     };
     const { made } = await this.scheduler.run({ buffers, work, prepare });
     if (!made) throw new KernelError("crashed", "a worker answered without the buffer it should make");
-    work?.onProgress?.(1);
-    return made;
+    tell(work?.onProgress, 1);
+    return this.adopt(made);
   }
 
   private async write({ json, order, tables, lane }: Sorted, work: api.Work | undefined): Promise<Buffer> {
@@ -185,8 +199,8 @@ export class WorkerKernels implements api.Kernels {
       },
     });
     if (!made) throw new KernelError("crashed", "a worker answered without the rows");
-    work?.onProgress?.(1);
-    return made;
+    tell(work?.onProgress, 1);
+    return this.adopt(made);
   }
 
   /** One piece is read while the one before is computed. */
@@ -207,7 +221,7 @@ export class WorkerKernels implements api.Kernels {
     let state = Promise.resolve(0);
     for await (const piece of read) {
       const before = await state;
-      if (bytes) onProgress?.(Math.min(1, done / bytes));
+      if (bytes) tell(onProgress, Math.min(1, done / bytes));
       done += piece.byteLength;
       const buffer = MovedBuffer.adopt(this.pieces, piece.buffer);
       state = this.give([buffer], work, () => ({ op: "crc32", state: before })).then(
@@ -217,8 +231,8 @@ export class WorkerKernels implements api.Kernels {
     }
     const checksum = await state;
     if (signal?.aborted) throw aborted(signal);
-    onProgress?.(1);
-    onTiming?.(total);
+    tell(onProgress, 1);
+    tell(onTiming, total);
     return checksum;
   }
 }
@@ -228,16 +242,13 @@ function slices(source: Uint8Array) {
   return {
     bytes: source.byteLength,
     async *read(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-      for (let at = 0; at < source.byteLength; at += PIECE_BYTES) {
+      const bytes = source.byteLength;
+      for (let at = 0; at < bytes; at += PIECE_BYTES) {
+        still(source, bytes);
         yield new Uint8Array(source.subarray(at, at + PIECE_BYTES));
       }
     },
   };
-}
-
-function own(buffer: api.KernelBuffer, name: string): Buffer {
-  if (buffer instanceof Buffer) return buffer;
-  throw new KernelError("unsupported", `\`${name}\` must be a buffer from \`alloc\` or \`from\``);
 }
 
 function whole(value: number, name: string): void {

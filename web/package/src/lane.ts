@@ -68,7 +68,13 @@ export class Lane {
     const { module, ...rest } = start;
     // The worker's program is loaded meanwhile.
     module.then(
-      (module) => this.worker.postMessage({ kind: "start", module, ...rest, ...(control ? { control } : {}) } satisfies Start),
+      (module) => {
+        try {
+          this.worker.postMessage({ kind: "start", module, ...rest, ...(control ? { control } : {}) } satisfies Start);
+        } catch (error) {
+          this.die(`it cannot be sent the module: ${reasonOf(error)}`);
+        }
+      },
       (error: KernelError) => this.end(error),
     );
   }
@@ -95,7 +101,13 @@ export class Lane {
     return new Promise((resolve, reject) => {
       this.running = { id, resolve, reject, ...events };
       const progress = events.onProgress !== undefined;
-      this.worker.postMessage({ kind: "job", id, job, operands, abortable, progress }, [...transfer]);
+      try {
+        this.worker.postMessage({ kind: "job", id, job, operands, abortable, progress }, [...transfer]);
+      } catch (error) {
+        // Nothing was sent: the worker is as idle as before.
+        this.running = undefined;
+        reject(new KernelError("freed", `the work's bytes cannot be sent: ${reasonOf(error)}`, { cause: error }));
+      }
     });
   }
 

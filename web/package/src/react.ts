@@ -145,7 +145,8 @@ export function useWork<Arguments extends unknown[], Value>(
       const fail = (error: unknown) => {
         if (current()) setState({ status: "failed", error: kernelError(error) });
       };
-      start(kernels.kernels, work, ...given).then(settle, fail);
+      // Within a promise, so that what is thrown before there is one is told as well.
+      new Promise<Value>((resolve) => resolve(start(kernels.kernels, work, ...given))).then(settle, fail);
     },
     [stop],
   );

@@ -1,6 +1,6 @@
 import { type Buffer, MovedBuffer } from "./buffers.js";
 import type { Crew, Reservation } from "./crew.js";
-import { aborted, KernelError, reasonOf } from "./errors.js";
+import { aborted, KernelError, reasonOf, tell } from "./errors.js";
 import type { Lane, Outcome } from "./lane.js";
 import type { Job } from "./protocol.js";
 import type { Work } from "./types.js";
@@ -215,7 +215,7 @@ export class Scheduler {
         abortable: work?.signal !== undefined,
       },
       {
-        onProgress: work?.onProgress && ((fraction) => !work.signal?.aborted && work.onProgress?.(fraction)),
+        onProgress: work?.onProgress && ((fraction) => !work.signal?.aborted && tell(work.onProgress, fraction)),
         onOperand: (index, bytes) => (buffers[index] as MovedBuffer).restore(bytes),
       },
     );
@@ -231,7 +231,7 @@ export class Scheduler {
           if (outcome.result.sorted) lane.forget(outcome.result.sorted.handle);
           entry.reject(aborted(work.signal));
         } else {
-          work?.onTiming?.(outcome.timing);
+          tell(work?.onTiming, outcome.timing);
           entry.resolve({ ...outcome, lane, made: reservation?.take(outcome.result) });
         }
         this.pump();

@@ -3,7 +3,8 @@
 
 /** Below this, a comparison sort of numbers is quicker than passes over all digits. */
 const RADIX_ROWS_MIN = 1024;
-const DIGIT_BITS = 16;
+/** Counters of 11 bits stay in the first cache: three passes a half, six in all, beat four of 16. */
+const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
 
 /** Kinds of keys, in their order. */
@@ -29,7 +30,26 @@ export function sortRows<T>(
   key: string,
   how: { readonly descending?: boolean } = {},
 ): Uint32Array {
-  const path = key.split(".");
+  const descending = how.descending ?? false;
+  const numbers = onlyNumbers(rows, key);
+  return numbers ? order(numbers, descending) : sortMixed(rows, key.split("."), descending);
+}
+
+/** The keys, if all are numbers and members of the rows themselves: the common case, and a fast one. */
+function onlyNumbers(rows: readonly unknown[], name: string): Float64Array | undefined {
+  if (name.includes(".")) return undefined;
+  const numbers = new Float64Array(rows.length);
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = rows[index];
+    if (typeof row !== "object" || row === null || !Object.hasOwn(row, name)) return undefined;
+    const value = (row as Record<string, unknown>)[name];
+    if (typeof value !== "number" || Number.isNaN(value)) return undefined;
+    numbers[index] = value;
+  }
+  return numbers;
+}
+
+function sortMixed(rows: readonly unknown[], path: readonly string[], descending: boolean): Uint32Array {
   const kinds: Record<Kind, number[]> = [[], [], [], [], [], []];
   const numbers = new Float64Array(rows.length);
   const texts: string[] = [];
@@ -41,7 +61,6 @@ export function sortRows<T>(
     else if (kind === Kind.Text) texts.push(value as string);
     kinds[kind].push(row);
   }
-  const descending = how.descending ?? false;
   const orders: Partial<Record<Kind, ArrayLike<number>>> = {
     [Kind.Number]: order(numbers.subarray(0, count), descending),
     [Kind.Text]: orderTexts(texts, descending),
@@ -118,47 +137,52 @@ function order(numbers: Float64Array, descending: boolean): Uint32Array {
       (a, b) => sign * ((numbers[a] as number) - (numbers[b] as number) || 0) || a - b,
     );
   }
-  return radix(sortable(numbers, descending), positions);
-}
-
-/** The bits of the numbers, low half first, changed so that they compare as unsigned integers. */
-function sortable(numbers: Float64Array, descending: boolean): Uint32Array {
-  const bits = new Uint32Array(numbers.slice().buffer);
-  const flip = descending ? 0xffff_ffff : 0;
-  for (let low = 0; low < bits.length; low += 2) {
-    // Minus zero is zero: they are equal as keys.
-    if (numbers[low >> 1] === 0) bits[low + 1] = 0;
-    const high = bits[low + 1] as number;
-    const negative = high >>> 31 !== 0;
-    bits[low] = (negative ? ~(bits[low] as number) : (bits[low] as number)) ^ flip;
-    bits[low + 1] = (negative ? ~high : high ^ 0x8000_0000) ^ flip;
-  }
-  return bits;
-}
-
-/** Least significant digit first; digits that are the same everywhere are passed over. */
-function radix(bits: Uint32Array, positions: Uint32Array<ArrayBuffer>): Uint32Array {
-  let [from, to] = [positions, new Uint32Array(positions.length)];
-  const starts = new Uint32Array(DIGITS);
-  for (let digit = 0; digit < 4; digit += 1) {
-    const [half, shift] = [digit >> 1, (digit & 1) * DIGIT_BITS];
-    const at = (position: number) => ((bits[2 * position + half] as number) >>> shift) & (DIGITS - 1);
-    starts.fill(0);
-    for (let index = 0; index < from.length; index += 1) starts[at(index)]! += 1;
-    if (starts[at(0)] === from.length) continue;
-    let sum = 0;
-    for (let value = 0; value < DIGITS; value += 1) {
-      const count = starts[value] as number;
-      starts[value] = sum;
-      sum += count;
+  const { low, high } = sortable(numbers, descending);
+  let [from, to]: [Uint32Array, Uint32Array] = [positions, new Uint32Array(positions.length)];
+  // Least digit first; one that all share costs no pass.
+  for (const words of [low, high]) {
+    for (let shift = 0; shift < 32; shift += DIGIT_BITS) {
+      const counts = count(words, shift);
+      if (counts.includes(words.length)) continue;
+      place(words, shift, counts, from, to);
+      [from, to] = [to, from];
     }
-    for (let index = 0; index < from.length; index += 1) {
-      const position = from[index] as number;
-      const value = at(position);
-      to[starts[value] as number] = position;
-      starts[value]! += 1;
-    }
-    [from, to] = [to, from];
   }
   return from;
+}
+
+/** The bits of the numbers in halves, changed so that they compare as unsigned integers. */
+function sortable(numbers: Float64Array, descending: boolean): { low: Uint32Array; high: Uint32Array } {
+  const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, 2 * numbers.length);
+  const [low, high] = [new Uint32Array(numbers.length), new Uint32Array(numbers.length)];
+  const flip = descending ? 0xffff_ffff : 0;
+  for (let index = 0; index < numbers.length; index += 1) {
+    // Minus zero is zero: they are equal as keys.
+    const top = numbers[index] === 0 ? 0 : (bits[2 * index + 1] as number);
+    const negative = top >> 31;
+    low[index] = (bits[2 * index] as number) ^ negative ^ flip;
+    high[index] = top ^ (negative | 0x8000_0000) ^ flip;
+  }
+  return { low, high };
+}
+
+/** How often each digit is there. */
+function count(words: Uint32Array, shift: number): Uint32Array {
+  const counts = new Uint32Array(DIGITS);
+  for (let index = 0; index < words.length; index += 1) {
+    counts[((words[index] as number) >>> shift) & (DIGITS - 1)]! += 1;
+  }
+  return counts;
+}
+
+/** Puts each position behind those of lesser digits, and of the same that came before. */
+function place(words: Uint32Array, shift: number, counts: Uint32Array, from: Uint32Array, to: Uint32Array): void {
+  let sum = 0;
+  const starts = counts.map((many) => (sum += many) - many);
+  for (let index = 0; index < from.length; index += 1) {
+    const position = from[index] as number;
+    const digit = ((words[position] as number) >>> shift) & (DIGITS - 1);
+    to[starts[digit] as number] = position;
+    starts[digit]! += 1;
+  }
 }

@@ -11,6 +11,8 @@ export type WriteSorted = (sorted: Sorted, work: Work | undefined) => Promise<Ke
 export class Sorted implements SortedRows {
   readonly rows: number;
   private freed = false;
+  /** Writing under way, which needs what the worker holds. */
+  private writes = 0;
 
   constructor(
     readonly json: Buffer,
@@ -45,17 +47,28 @@ export class Sorted implements SortedRows {
 
   async toBytes(work?: Work): Promise<KernelBuffer> {
     this.alive();
-    return this.write(this, work);
+    this.writes += 1;
+    try {
+      return await this.write(this, work);
+    } finally {
+      this.writes -= 1;
+      if (this.freed) this.forget();
+    }
   }
 
   free(): void {
     if (this.freed) return;
     this.freed = true;
-    this.lane.forget(this.tables.handle);
+    this.forget();
   }
 
   [Symbol.dispose](): void {
     this.free();
+  }
+
+  /** Once: when it is freed and nothing is written any more. */
+  private forget(): void {
+    if (this.writes === 0) this.lane.forget(this.tables.handle);
   }
 
   private table(table: number | Uint32Array): Uint32Array {

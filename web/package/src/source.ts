@@ -1,5 +1,5 @@
-import { type Buffer, PIECE_BYTES } from "./buffers.js";
-import { aborted, KernelError, reasonOf } from "./errors.js";
+import { type Buffer, detached, PIECE_BYTES } from "./buffers.js";
+import { aborted, KernelError, reasonOf, tell } from "./errors.js";
 import type { Source } from "./types.js";
 
 /** Bytes that arrive piece by piece. */
@@ -40,12 +40,18 @@ function isShared(source: unknown): boolean {
 /** @throws KernelError `freed` for bytes that were transferred away. */
 export function viewOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
   const buffer = ArrayBuffer.isView(data) ? data.buffer : data;
-  if ((buffer as ArrayBuffer & { detached?: boolean }).detached) {
+  if (detached(buffer)) {
     throw new KernelError("freed", "the bytes were transferred away: their buffer is detached");
   }
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     : new Uint8Array(data);
+}
+
+/** @throws KernelError `freed` if bytes were transferred away, or their memory grew, while they are read. */
+export function still(source: Uint8Array, bytes: number): void {
+  if (source.byteLength === bytes) return;
+  throw new KernelError("freed", "the bytes were transferred away while they were read");
 }
 
 /** A blob in slices: of a file, only what is being read is in memory. The next is read ahead. */
@@ -127,11 +133,13 @@ export async function fill(
   signal: AbortSignal | undefined,
   onProgress: ((fraction: number) => void) | undefined,
 ): Promise<void> {
-  for (let at = 0; at < source.byteLength; at += PIECE_BYTES) {
+  const bytes = source.byteLength;
+  for (let at = 0; at < bytes; at += PIECE_BYTES) {
     if (at > 0) {
       await breathe();
       if (signal?.aborted) throw aborted(signal);
-      onProgress?.(at / source.byteLength);
+      tell(onProgress, at / bytes);
+      still(source, bytes);
     }
     target.view().set(source.subarray(at, at + PIECE_BYTES), at);
   }
@@ -151,7 +159,7 @@ export async function gather(
       if (needed > buffer.byteLength) buffer = regrow(buffer, filled, Math.max(needed, 2 * filled), alloc);
       buffer.view().set(piece, filled);
       filled = needed;
-      if (bytes) onProgress?.(Math.min(1, filled / bytes));
+      if (bytes) tell(onProgress, Math.min(1, filled / bytes));
     }
     return filled === buffer.byteLength ? buffer : (buffer = regrow(buffer, filled, filled, alloc));
   } catch (error) {

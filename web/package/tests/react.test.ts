@@ -82,6 +82,15 @@ describe("useWork", () => {
     expect(result.current.state).toEqual({ status: "idle" });
   });
 
+  it("tells also what is thrown before there is a promise", async () => {
+    const start = (): Promise<string> => {
+      throw new KernelError("freed", "the buffer was freed");
+    };
+    const { result } = renderHook(() => useWork(ready, start));
+    await act(async () => result.current.run());
+    expect(result.current.state).toMatchObject({ status: "failed", error: { code: "freed" } });
+  });
+
   it("waits for the kernels, and runs what was asked for last", () => {
     const { calls, start } = play<string>();
     const { result, rerender } = renderHook(({ kernels }) => useWork(kernels, start), {

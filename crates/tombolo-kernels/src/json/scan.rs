@@ -1,5 +1,7 @@
 //! One pass over the text: checks it, and finds rows and keys.
 
+mod parts;
+
 use super::key::Key;
 use super::lex::{Lexer, Step, starts_value};
 use super::{number, string};
@@ -36,57 +38,43 @@ pub(super) struct Rows {
     pub(super) values: Vec<u64>,
 }
 
-/// Bytes between two looks at the watch: about a millisecond.
-const TICK_BYTES: usize = 1 << 20;
-
 /// Finds the rows of a JSON array of objects.
-pub(super) fn rows(bytes: &[u8], key: &Key, work: &Work<'_>) -> Result<Rows, KernelError> {
-    let mut rows = Rows::default();
-    let parts = std::iter::once(&mut rows);
-    work.share((bytes.len() / TICK_BYTES) as u32 + 1, parts, |turn, rows| {
-        let mut scan = Lexer::new(bytes);
-        let mut tick = TICK_BYTES;
-        scan.array_start()?;
-        while scan.row(key, rows)? {
-            if scan.at >= tick {
-                tick += TICK_BYTES;
-                turn.done(1)?;
-            }
-        }
-        scan.end()
-    })?;
-    Ok(rows)
+pub(super) fn rows(bytes: &[u8], key: &Key, work: &Work<'_>) -> Step<Rows> {
+    let mut start = Lexer::new(bytes);
+    start.array_start()?;
+    if start.array_ends() {
+        return start.end().map(|()| Rows::default());
+    }
+    parts::rows(bytes, start.at, key, work)
 }
 
 impl Lexer<'_> {
     fn array_start(&mut self) -> Step<()> {
         self.space();
         match self.peek() {
-            b'[' => self.at += 1,
-            byte if starts_value(byte) => {
-                return Err(KernelError::NotRows { offset: self.at, reason: "expected an array of objects" });
+            b'[' => {
+                self.at += 1;
+                self.space();
+                Ok(())
             }
-            _ => return self.wrong("expected an array"),
+            byte if starts_value(byte) => {
+                Err(KernelError::NotRows { offset: self.at, reason: "expected an array of objects" })
+            }
+            _ => self.wrong("expected an array"),
         }
-        Ok(())
     }
 
-    /// Reads one row and what comes after it; `false` after the last.
-    fn row(&mut self, key: &Key, rows: &mut Rows) -> Step<bool> {
-        self.space();
-        match self.peek() {
-            b'{' => {}
-            b']' if rows.starts.is_empty() => {
-                self.at += 1;
-                return Ok(false);
-            }
-            byte if starts_value(byte) => {
-                return Err(KernelError::NotRows {
-                    offset: self.at,
-                    reason: "expected every row to be an object",
-                });
-            }
-            _ => return self.wrong("expected a row"),
+    /// Reads the end of an array without rows, if it is there.
+    fn array_ends(&mut self) -> bool {
+        let is_end = self.peek() == b']';
+        self.at += usize::from(is_end);
+        is_end
+    }
+
+    /// Reads one row, the comma behind it and the space behind that; `false` after the last of the array.
+    pub(super) fn row(&mut self, key: &Key, rows: &mut Rows) -> Step<bool> {
+        if self.peek() != b'{' {
+            return self.no_row();
         }
         let start = self.at;
         self.at += 1;
@@ -96,6 +84,7 @@ impl Lexer<'_> {
         match self.peek() {
             b',' => {
                 self.at += 1;
+                self.space();
                 Ok(true)
             }
             b']' => {
@@ -106,7 +95,18 @@ impl Lexer<'_> {
         }
     }
 
-    fn end(&mut self) -> Step<()> {
+    #[cold]
+    fn no_row(&self) -> Step<bool> {
+        match starts_value(self.peek()) {
+            true => {
+                Err(KernelError::NotRows { offset: self.at, reason: "expected every row to be an object" })
+            }
+            false => self.wrong("expected a row"),
+        }
+    }
+
+    /// Reads what follows the array.
+    pub(super) fn end(&mut self) -> Step<()> {
         self.space();
         if self.at == self.bytes.len() { Ok(()) } else { self.wrong("expected nothing after the array") }
     }
@@ -185,18 +185,32 @@ impl Lexer<'_> {
 }
 
 impl Rows {
+    /// Makes room for `more` further rows.
+    pub(super) fn reserve(&mut self, more: usize) -> Step<()> {
+        reserve(&mut self.starts, more)?;
+        reserve(&mut self.ends, more)?;
+        reserve(&mut self.kinds, more)?;
+        reserve(&mut self.values, more)
+    }
+
     fn push(&mut self, start: usize, end: usize, kind: Kind, value: u64) -> Step<()> {
         if self.starts.len() == self.starts.capacity() {
-            let more = self.starts.len().max(1024);
-            reserve(&mut self.starts, more)?;
-            reserve(&mut self.ends, more)?;
-            reserve(&mut self.kinds, more)?;
-            reserve(&mut self.values, more)?;
+            self.reserve(self.starts.len().max(1024))?;
         }
         self.starts.push(start as u32);
         self.ends.push(end as u32);
         self.kinds.push(kind);
         self.values.push(value);
+        Ok(())
+    }
+
+    /// Adds the rows that follow.
+    pub(super) fn append(&mut self, other: &Self) -> Step<()> {
+        self.reserve(other.starts.len())?;
+        self.starts.extend_from_slice(&other.starts);
+        self.ends.extend_from_slice(&other.ends);
+        self.kinds.extend_from_slice(&other.kinds);
+        self.values.extend_from_slice(&other.values);
         Ok(())
     }
 }

@@ -7,7 +7,10 @@ use wstd::http::body::util::BodyExt;
 use crate::Refusal;
 
 /// Hands each piece of a body to `take` as it comes. Nothing is kept.
-pub(crate) async fn each(body: Body, mut take: impl FnMut(&Bytes) -> Result<(), Refusal>) -> Result<(), Refusal> {
+pub(crate) async fn each(
+    body: Body,
+    mut take: impl FnMut(&Bytes) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let mut body = body.into_boxed_body();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Refusal::bad(format!("the body ended too early: {error}")))?;

@@ -1,6 +1,6 @@
 //! One function for each kernel: parameters and body in, answer out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tombolo_kernels::blur::{SIGMA_MAX, Scratch, gaussian_blur};
@@ -28,22 +28,22 @@ const DIMENSION_MAX: usize = 2048;
 pub(crate) fn fibonacci(query: &Query) -> Answer {
     query.only(&["n"])?;
     let n = query.number("n", 0..=FIBONACCI_MAX)?;
-    let (result, compute_ms) = timed(|| tombolo_kernels::fibonacci::fibonacci(n));
+    let (result, took) = timed(|| tombolo_kernels::fibonacci::fibonacci(n));
     let result = result.map_err(refuse)?;
     // Text, as JavaScript's numbers end at 2^53.
-    answer_json(&json!({ "result": result.to_string(), "computeMs": compute_ms }))
+    answer_json(&json!({ "result": result.to_string(), "computeMs": ms(took) }))
 }
 
 pub(crate) async fn crc32(query: &Query, body: Body) -> Answer {
     query.only(&[])?;
-    let (mut state, mut bytes, mut compute_ms) = (0, 0_u64, 0.0);
+    let (mut state, mut bytes, mut took) = (0, 0_u64, Duration::ZERO);
     body::each(body, |piece| {
-        let (next, took_ms) = timed(|| tombolo_kernels::crc32::crc32(state, piece));
-        (state, bytes, compute_ms) = (next, bytes + piece.len() as u64, compute_ms + took_ms);
+        let (next, piece_took) = timed(|| tombolo_kernels::crc32::crc32(state, piece));
+        (state, bytes, took) = (next, bytes + piece.len() as u64, took + piece_took);
         Ok(())
     })
     .await?;
-    answer_json(&json!({ "crc32": format!("{state:08x}"), "bytes": bytes, "computeMs": compute_ms }))
+    answer_json(&json!({ "crc32": format!("{state:08x}"), "bytes": bytes, "computeMs": ms(took) }))
 }
 
 pub(crate) async fn blur(query: &Query, body: Body) -> Answer {
@@ -57,10 +57,10 @@ pub(crate) async fn blur(query: &Query, body: Body) -> Answer {
     }
     let length = Length::Exactly(width * height * 4, "4 for each of `width` times `height` pixels");
     let mut pixels = body::whole(body, length).await?;
-    let (blurred, compute_ms) =
+    let (blurred, took) =
         timed(|| gaussian_blur(&mut pixels, width, height, sigma, &mut Scratch::default(), &Work::ALONE));
     blurred.map_err(refuse)?;
-    answer_bytes(pixels, compute_ms, &[])
+    answer_bytes(pixels, took, &[])
 }
 
 pub(crate) async fn sort(query: &Query, body: Body) -> Answer {
@@ -69,13 +69,13 @@ pub(crate) async fn sort(query: &Query, body: Body) -> Answer {
     let key = Key::parse(text).map_err(|error| Refusal::bad(format!("`key` is `{text}`: {error}")))?;
     let direction = if query.flag("descending")? { Direction::Descending } else { Direction::Ascending };
     let json = body::whole(body, Length::AtMost(JSON_BYTES_MAX)).await?;
-    let (sorted, compute_ms) = timed(|| {
+    let (sorted, took) = timed(|| {
         let sorted = sort_json(&json, &key, direction, &Work::ALONE)?;
         Ok((sorted.permutation().len(), sorted.to_vec(&json, &Work::ALONE)?))
     });
     let (rows, sorted) = sorted.map_err(refuse)?;
     let rows = rows.to_string();
-    let mut response = answer_bytes(sorted, compute_ms, &[("x-rows", &rows)])?;
+    let mut response = answer_bytes(sorted, took, &[("x-rows", &rows)])?;
     response.headers_mut().insert("content-type", "application/json".parse().expect("it is a value"));
     Ok(response)
 }
@@ -91,16 +91,21 @@ pub(crate) async fn matmul(query: &Query, body: Body) -> Answer {
     drop(bytes);
     let (a, b) = numbers.split_at(m * k);
     let mut c = vec![0.0; m * n];
-    let (multiplied, compute_ms) = timed(|| matmul_f32(a, b, &mut c, shape, &Work::ALONE));
+    let (multiplied, took) = timed(|| matmul_f32(a, b, &mut c, shape, &Work::ALONE));
     multiplied.map_err(refuse)?;
-    answer_bytes(c.iter().flat_map(|number| number.to_le_bytes()).collect(), compute_ms, &[])
+    answer_bytes(c.iter().flat_map(|number| number.to_le_bytes()).collect(), took, &[])
 }
 
-/// What `work` gives, and the milliseconds it took.
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+/// What `work` gives, and how long it took.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let began = Instant::now();
     let result = work();
-    (result, began.elapsed().as_secs_f64() * 1e3)
+    (result, began.elapsed())
+}
+
+/// Milliseconds, to the microsecond.
+fn ms(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// All that is left to go wrong is in the body: its parameters were checked.
@@ -113,10 +118,10 @@ fn answer_json(value: &serde_json::Value) -> Answer {
     Ok(response.body(value.to_string().into()).expect("the names and values are headers"))
 }
 
-fn answer_bytes(bytes: Vec<u8>, compute_ms: f64, headers: &[(&str, &str)]) -> Answer {
+fn answer_bytes(bytes: Vec<u8>, took: Duration, headers: &[(&str, &str)]) -> Answer {
     let mut response = Response::builder()
         .header("content-type", "application/octet-stream")
-        .header("x-compute-ms", format!("{compute_ms:.3}"));
+        .header("x-compute-ms", format!("{:.3}", ms(took)));
     for (name, value) in headers {
         response = response.header(*name, *value);
     }

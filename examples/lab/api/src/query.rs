@@ -56,9 +56,7 @@ impl Query {
         match self.0.get(name).map(String::as_str) {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
-            Some(other) => {
-                Err(Refusal::bad(format!("`{name}` is `{other}`, expected `true` or `false`")))
-            }
+            Some(other) => Err(Refusal::bad(format!("`{name}` is `{other}`, expected `true` or `false`"))),
         }
     }
 }

@@ -87,6 +87,31 @@ export const cases: Cases = {
     await fails(kernels.from(endless(), { signal: after(50, "enough again") }), "aborted");
     equal((cancelled as Error).message, "enough again");
   },
+  "listeners that throw: reported, and the work succeeds": async (kernels) => {
+    const reported: string[] = [];
+    const hear = (event: ErrorEvent) => {
+      event.preventDefault();
+      reported.push((event.error as Error).message);
+    };
+    addEventListener("error", hear);
+    try {
+      const onTiming = () => {
+        throw new Error("from onTiming");
+      };
+      const onProgress = () => {
+        throw new Error("from onProgress");
+      };
+      const buffer = await kernels.from(noise(9_000_000), { onProgress });
+      using halved = await kernels.resize(buffer, { width: 1500, height: 1500, to: { width: 750, height: 750 }, onTiming, onProgress });
+      equal(halved.byteLength, 750 * 750 * 4);
+      equal(await kernels.crc32(buffer, { onTiming, onProgress }), await kernels.crc32(new Blob([buffer.bytes().slice()]), { onTiming, onProgress }));
+      buffer.free();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    } finally {
+      removeEventListener("error", hear);
+    }
+    for (const from of ["from onTiming", "from onProgress"]) ok(reported.includes(from), `${from} in: ${reported}`);
+  },
   "progress goes up to 1, and stops with an abort": async (kernels) => {
     const pixels = kernels.alloc(LARGE.width * LARGE.height * 4);
     const told: number[] = [];

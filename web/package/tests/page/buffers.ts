@@ -111,11 +111,23 @@ export const cases: Cases = {
     structuredClone(null, { transfer: [buffer.bytes().buffer as ArrayBuffer] });
     await fails(() => buffer.bytes(), "freed", "transferred");
     await fails(kernels.blur(buffer, { width: 10, height: 10, sigma: 1 }), "freed", "transferred");
+    const none = kernels.alloc(0);
+    structuredClone(null, { transfer: [none.bytes().buffer as ArrayBuffer] });
+    await fails(kernels.crc32(none), "freed");
+    equal(await kernels.crc32(new TextEncoder().encode("123456789")), 0xcbf4_3926, "the worker takes work");
     const detached = new Uint8Array(10);
     structuredClone(null, { transfer: [detached.buffer] });
     await fails(kernels.from(detached), "freed", "detached");
     await fails(kernels.crc32(detached), "freed", "detached");
     await fails(kernels.from(detached.buffer), "freed", "detached");
+  },
+  "transferred away while it is read: refused, not half of it": async (kernels) => {
+    for (const read of [(bytes: Uint8Array) => kernels.from(bytes), (bytes: Uint8Array) => kernels.crc32(bytes)]) {
+      const bytes = noise(9_000_000);
+      const reading = read(bytes);
+      structuredClone(null, { transfer: [bytes.buffer] });
+      await fails(reading, "freed", "while they were read");
+    }
   },
   "from: every kind of source": async (kernels) => {
     const bytes = noise(9_000_000, 2);

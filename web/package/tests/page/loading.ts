@@ -51,6 +51,18 @@ const always: LoadingCases = {
     }
     await fails(kept.fibonacci(1), "closed");
   },
+  "a buffer of other kernels is refused": () =>
+    loaded({}, (first) =>
+      loaded({ tier: "baseline" }, async (second) => {
+        const buffer = first.alloc(400);
+        const size = { width: 10, height: 10 };
+        await fails(second.blur(buffer, { ...size, sigma: 1 }), "unsupported", "not of others");
+        await fails(second.crc32(buffer), "unsupported", "not of others");
+        using made = await second.resize(second.alloc(400), { ...size, to: size });
+        await fails(first.crc32(made), "unsupported", "not of others");
+        equal(await second.crc32(made), await first.crc32(buffer), "its own, also one that a kernel made");
+      }),
+    ),
   "two sets of kernels side by side": () =>
     loaded({}, (first) =>
       loaded({ tier: "baseline" }, async (second) => {

@@ -150,6 +150,18 @@ const rows: Cases = {
     using closed = await kernels.from(encode(`[{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}]`));
     await fails(kernels.sortJson(closed, { key: "a" }), "invalid-json");
   },
+  "sortJson: rows that are freed while they wait to be written are written": async (kernels) => {
+    using json = await kernels.from(new TextEncoder().encode('[{"a":3},{"a":1},{"a":2}]'));
+    const busy: Promise<bigint>[] = [];
+    const written = await (async () => {
+      using sorted = await kernels.sortJson(json, { key: "a" });
+      for (let each = 0; each < 4; each += 1) busy.push(kernels.fibonacci(27));
+      return sorted.toBytes(); // Without `await`: the rows are freed before it has begun.
+    })();
+    equal(new TextDecoder().decode(written.bytes().slice()), '[{"a":1},{"a":2},{"a":3}]');
+    written.free();
+    await Promise.all(busy);
+  },
   "sortJson: refuses keys that are none": async (kernels) => {
     using json = await kernels.from(encode('[{"a":1}]'));
     await fails(kernels.sortJson(json, { key: "" }), "bad-key");
