@@ -26,9 +26,10 @@ pub(super) fn best_f32() -> Tile<f32> {
     if let Some(tile) = x86::best_f32() {
         return tile;
     }
-    let multiply = multiply::<f32, 3, 12>;
     #[cfg(target_feature = "relaxed-simd")]
-    let multiply = relaxed::multiply_f32;
+    use relaxed::multiply_f32 as multiply;
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    let multiply = multiply::<f32, 3, 12>;
     Tile { rows: 3, columns: 12, multiply }
 }
 
