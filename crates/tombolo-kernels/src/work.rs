@@ -5,7 +5,8 @@
 //! the thread that was called, and no other, tells a [`Watch`] how far it is.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::KernelError;
 
@@ -95,17 +96,26 @@ impl Work<'_> {
         parts: P,
         each: impl Fn(&Turn<'_>, P::Item) -> Result<(), KernelError> + Sync,
     ) -> Result<(), KernelError> {
-        let queue = Mutex::new(parts);
+        let queue = Mutex::new(Queue { parts, at_work: 0 });
+        let ended = Condvar::new();
         let state = State { done: AtomicU32::new(0), total, stops: AtomicBool::new(false) };
         let failure = Mutex::new(None);
+        let fail = |error| {
+            locked(&failure).get_or_insert(error);
+            state.stops.store(true, Ordering::Relaxed);
+        };
         self.crew.run(&|rank| {
             let turn = Turn { rank, state: &state, watch: self.watch };
-            while !state.stops.load(Ordering::Relaxed) {
-                let Some(part) = locked(&queue).next() else { return };
-                if let Err(error) = each(&turn, part) {
-                    locked(&failure).get_or_insert(error);
-                    state.stops.store(true, Ordering::Relaxed);
+            while let Some(part) = take(&queue, &state) {
+                each(&turn, part).unwrap_or_else(fail);
+                let mut queue = locked(&queue);
+                queue.at_work -= 1;
+                if queue.at_work == 0 {
+                    ended.notify_all();
                 }
+            }
+            if rank == 0 {
+                turn.watch_others(&queue, &ended).unwrap_or_else(fail);
             }
         });
         match locked(&failure).take() {
@@ -115,16 +125,35 @@ impl Work<'_> {
     }
 }
 
+/// Parts that nobody has taken, and how many are not ended of those that somebody took.
+struct Queue<P> {
+    parts: P,
+    at_work: usize,
+}
+
+/// The next part, unless the work is to stop.
+fn take<P: Iterator>(queue: &Mutex<Queue<P>>, state: &State) -> Option<P::Item> {
+    if state.stops.load(Ordering::Relaxed) {
+        return None;
+    }
+    let mut queue = locked(queue);
+    let part = queue.parts.next()?;
+    queue.at_work += 1;
+    Some(part)
+}
+
 struct State {
     done: AtomicU32,
     total: u32,
     stops: AtomicBool,
 }
 
+/// How often the calling thread looks at the watch when it has nothing else to do.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// One thread's part in a piece of shared work.
 pub(crate) struct Turn<'t> {
-    /// Which thread: below [`Crew::size`], 0 is the calling one.
-    pub(crate) rank: usize,
+    rank: usize,
     state: &'t State,
     watch: &'t dyn Watch,
 }
@@ -146,6 +175,18 @@ impl Turn<'_> {
             true => Err(KernelError::Aborted),
             false => Ok(()),
         }
+    }
+
+    /// Waits for parts that other threads are at, and asks the watch meanwhile.
+    fn watch_others<P>(&self, queue: &Mutex<Queue<P>>, ended: &Condvar) -> Result<(), KernelError> {
+        while locked(queue).at_work > 0 {
+            let queue = locked(queue);
+            if queue.at_work > 0 {
+                drop(ended.wait_timeout(queue, PAUSE));
+                self.done(0)?;
+            }
+        }
+        Ok(())
     }
 }
 
