@@ -1,15 +1,24 @@
-# Two commands for everyone: `make demo` and `make test`. Each does the set-up it needs.
+# For everyone: `make demo`, `make lab` and `make test`. Each does the set-up it needs.
 
 # The toolchain that builds guests; scripts/guest-toolchain makes it.
 GUEST_TOOLCHAIN := wasm-guest
 TOMBOLO := target/release/tombolo
 
-.PHONY: demo test bench soak setup fmt lint
+.PHONY: demo lab test web bench bench-web soak setup fmt lint
 
 ## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
 demo: setup
 	cargo build --release --package tombolo
 	ONCE=$(ONCE) RUSTUP_TOOLCHAIN_GUEST=$(GUEST_TOOLCHAIN) scripts/demo $(TOMBOLO)
+
+## lab: build kernels, page and API from source, serve the Tombolo Lab and open it (ONCE=1 then ends)
+lab:
+	scripts/setup web
+	cargo xtask web
+	npm --prefix web run build --workspace lab
+	cargo xtask guests lab-api
+	cargo build --release --package tombolo
+	ONCE=$(ONCE) scripts/lab $(TOMBOLO)
 
 ## test: everything
 test:
@@ -20,6 +29,13 @@ test:
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo deny --log-level error check licenses bans sources
 	cargo test --workspace --no-fail-fast
+	$(MAKE) web
+
+## web: build what runs in browsers, and test it in Node and in Chromium
+web:
+	scripts/setup test
+	cargo xtask web
+	cd web && npm run check --silent && npm test --silent
 
 ## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one
 bench: setup
@@ -29,6 +45,10 @@ bench: setup
 	cargo bench --package tombolo-runtime
 	cargo bench --package tombolo-runtime -- --components 1000
 	cargo run --release --quiet --package xtask -- bench
+
+## bench-web: the browser kernels against good JavaScript and native Rust, in Node and Chromium
+bench-web: web
+	cd web && npm run bench --silent --workspace bench
 
 ## soak: ten minutes at 80 % load, hello, hostile and slow guests mixed
 soak: setup

@@ -43,6 +43,10 @@ impl Bench {
         report += &self.throughput(&setup)?;
         report += "\n## From exec to the first answer\n\n";
         report += &start::table(&setup, self.starts)?;
+        report += "\n## The same with nothing compiled before\n\n";
+        report += &start::uncached(&setup, self.starts)?;
+        report += "\n## From exec to the end of a program that says hello\n\n";
+        report += &start::programs(&setup, self.starts)?;
         if self.components > 0 {
             report += "\n## Many components\n\n";
             report += &many::report(&setup, self.components, self.seconds)?;

@@ -16,15 +16,21 @@ struct Guest {
     name: String,
     folder: PathBuf,
     targets: Vec<String>,
+    /// Crates of this repository that it is built from.
+    shared: Vec<PathBuf>,
 }
 
-/// Builds all of them. `target/guests/wasm/` then has `<name>.wasm`, or `<name>.<target>.wasm` for
+/// Builds all of them, or those of these names. `target/guests/wasm/` then has `<name>.wasm`, or `<name>.<target>.wasm` for
 /// one of several targets; an example also gets its file where its `spin.toml` expects it.
-pub(crate) fn build(root: &Path) -> Result<(), String> {
+pub(crate) fn build(root: &Path, names: &[String]) -> Result<(), String> {
     let compiler = compiler()?;
     let out = root.join("target/guests/wasm");
     fs::create_dir_all(&out).map_err(|error| format!("cannot make `{}`: {error}", out.display()))?;
-    for guest in guests(root)? {
+    let guests = guests(root)?;
+    if let Some(name) = names.iter().find(|name| !guests.iter().any(|guest| guest.name == **name)) {
+        return Err(format!("there is no guest `{name}`"));
+    }
+    for guest in guests.into_iter().filter(|guest| names.is_empty() || names.contains(&guest.name)) {
         let digest = digest(root, &guest, &compiler)?;
         for target in &guest.targets {
             build_one(root, &out, &guest, target, &digest)?;
@@ -42,20 +48,29 @@ fn compiler() -> Result<String, String> {
     }
 }
 
-/// The members of `guests/`, and every folder of `examples/` that is a crate.
+/// The members of `guests/`, and every example: a crate, or a folder of crates beside what they share.
 fn guests(root: &Path) -> Result<Vec<Guest>, String> {
-    let folders = ["guests", "examples"].map(|folder| root.join(folder));
-    let mut found = Vec::new();
-    for folder in folders {
-        let entries =
-            fs::read_dir(&folder).map_err(|error| format!("cannot read `{}`: {error}", folder.display()))?;
-        let mut crates: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        crates.sort();
-        for folder in crates.into_iter().filter(|folder| folder.join("Cargo.toml").exists()) {
-            found.push(guest(folder)?);
+    let mut crates = folders(&root.join("guests"))?;
+    for example in folders(&root.join("examples"))? {
+        if !is_crate(&example) {
+            crates.extend(folders(&example)?);
         }
+        crates.push(example);
     }
-    Ok(found)
+    crates.into_iter().filter(|folder| is_crate(folder)).map(guest).collect()
+}
+
+fn is_crate(folder: &Path) -> bool {
+    folder.join("Cargo.toml").exists()
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries =
+        fs::read_dir(folder).map_err(|error| format!("cannot read `{}`: {error}", folder.display()))?;
+    let mut folders: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    Ok(folders)
 }
 
 fn guest(folder: PathBuf) -> Result<Guest, String> {
@@ -68,7 +83,9 @@ fn guest(folder: PathBuf) -> Result<Guest, String> {
     let targets = package.metadata.pointer("/guest/targets").and_then(|targets| targets.as_array());
     let targets = targets.ok_or_else(|| refuse("`package.metadata.guest.targets` names no targets"))?;
     let targets = targets.iter().filter_map(|target| target.as_str().map(str::to_owned)).collect();
-    Ok(Guest { name: package.name.to_string(), folder, targets })
+    let shared = package.dependencies.iter().filter_map(|dependency| dependency.path.as_ref());
+    let shared = shared.map(|path| path.as_std_path().to_owned()).collect();
+    Ok(Guest { name: package.name.to_string(), folder, targets, shared })
 }
 
 /// Over everything a build depends on: its own files, those it shares, and the compiler.
@@ -76,6 +93,13 @@ fn digest(root: &Path, guest: &Guest, compiler: &str) -> Result<String, String> 
     let mut files = Vec::new();
     walk(&guest.folder, &mut files)?;
     walk(&root.join("wit"), &mut files)?;
+    let settings = guest.folder.join(".cargo/config.toml");
+    files.extend(settings.exists().then_some(settings));
+    for folder in &guest.shared {
+        walk(folder, &mut files)?;
+        // The versions of what the repository's own crates depend on.
+        files.push(root.join("Cargo.toml"));
+    }
     files.extend([root.join("guests/Cargo.toml"), root.join("guests/Cargo.lock")]);
     files.sort();
     let mut hash = Sha256::new();
@@ -89,7 +113,7 @@ fn digest(root: &Path, guest: &Guest, compiler: &str) -> Result<String, String> 
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let entries =
         fs::read_dir(folder).map_err(|error| format!("cannot read `{}`: {error}", folder.display()))?;
     for path in entries.flatten().map(|entry| entry.path()) {
@@ -135,7 +159,7 @@ fn build_one(root: &Path, out: &Path, guest: &Guest, target: &str, digest: &str)
         copy(&file, &wasm)?;
         fs::write(&stamp, digest).map_err(|error| format!("cannot write `{}`: {error}", stamp.display()))?;
     }
-    if guest.folder.parent().is_some_and(|folder| folder.ends_with("examples")) {
+    if guest.folder.starts_with(root.join("examples")) {
         // Where `cargo build` in the example's own folder would put it.
         let is_library = guest.folder.join("src/lib.rs").exists();
         let file = if is_library { guest.name.replace('-', "_") } else { guest.name.clone() };
@@ -144,7 +168,7 @@ fn build_one(root: &Path, out: &Path, guest: &Guest, target: &str, digest: &str)
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     let folder = to.parent().expect("a file is in a folder");
     let copied = fs::create_dir_all(folder).and_then(|()| fs::copy(from, to));
     copied.map(drop).map_err(|error| format!("cannot write `{}`: {error}", to.display()))

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Builds the guests, attacks with them, and shows a line for each attack.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    crate::guests::build(root)?;
+    crate::guests::build(root, &[])?;
     // One at a time and with what the tests print: that is the list.
     let arguments =
         ["test", "--package", "tombolo", "--test", "hostile", "--", "--nocapture", "--test-threads=1"];

@@ -5,6 +5,7 @@ mod guests;
 mod hostile;
 mod soak;
 mod tidy;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +16,12 @@ use clap::Parser;
 #[derive(Parser)]
 enum Chore {
     /// Build all guests and examples into target/guests/wasm; those that did not change are kept
-    Guests,
+    Guests {
+        /// Only these
+        names: Vec<String>,
+    },
+    /// Build the kernels for browsers and the npm package; those that did not change are kept
+    Web,
     /// Check what no compiler checks: file sizes, dependency directions, dead links, stray files
     Tidy,
     /// Run the guests that mean harm, and list how each attack ended
@@ -35,7 +41,8 @@ enum Chore {
 fn main() -> ExitCode {
     let root = root();
     let result = match Chore::parse() {
-        Chore::Guests => guests::build(&root),
+        Chore::Guests { names } => guests::build(&root, &names),
+        Chore::Web => web::build(&root),
         Chore::Tidy => tidy::check(&root),
         Chore::Hostile => hostile::run(&root),
         Chore::Bench(bench) => bench.run(&root),

@@ -64,7 +64,7 @@ const SLOW: [&str; 3] = ["/sleep?ms=300", "/drip?ms=300", "/stream?mib=1"];
 
 impl Soak {
     pub(crate) fn run(self, root: &Path) -> Result<(), String> {
-        guests::build(root)?;
+        guests::build(root, &[])?;
         let built = Command::new("cargo")
             .args(["build", "--release", "--package", "tombolo"])
             .current_dir(root)

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tombolo_runtime::Service;
 
 use crate::answer::answer;
+use crate::assets::Shelf;
 use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
 use crate::route::RouteTable;
@@ -41,6 +42,8 @@ pub struct Gateway {
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) table: ArcSwap<RouteTable>,
+    /// Behind a pointer, as a look at a file may outlive its request.
+    pub(crate) shelf: Arc<Shelf>,
     clients: Clients,
     /// What earlier tables led to, as long as it has guests.
     retired: Mutex<Vec<Weak<Service>>>,
@@ -58,11 +61,13 @@ impl Gateway {
     /// A gateway that answers 404 to everything until a table is published.
     pub fn new(config: GatewayConfig) -> Self {
         let table = ArcSwap::from_pointee(RouteTable::default());
+        let shelf = Arc::new(Shelf::new(&config));
         let next_id = AtomicU64::new(RandomState::new().hash_one(()));
         Self {
             shared: Arc::new(Shared {
                 config,
                 table,
+                shelf,
                 clients: Clients::default(),
                 retired: Mutex::default(),
                 next_id,
@@ -76,7 +81,7 @@ impl Gateway {
         let before = self.shared.table.swap(Arc::new(table));
         let mut retired = self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.retain(|service| service.strong_count() > 0);
-        retired.extend(before.routes().map(|(_, target)| Arc::downgrade(&target.service)));
+        retired.extend(before.routes().filter_map(|(_, target)| target.service()).map(Arc::downgrade));
     }
 
     /// Serves connections until `stop` is done, then lets those open end their requests.
@@ -112,8 +117,8 @@ impl Gateway {
             let _slots = slots.acquire_many(config.connections_max).await;
             // Guests may go on after their answers.
             let table = self.shared.table.load_full();
-            for (_, target) in table.routes() {
-                target.service.idle().await;
+            for service in table.routes().filter_map(|(_, target)| target.service()) {
+                service.idle().await;
             }
             let retired =
                 std::mem::take(&mut *self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner));
@@ -138,7 +143,8 @@ async fn sweep(shared: Weak<Shared>) {
         let table = shared.table.load_full();
         drop(shared);
         let now = Instant::now();
-        table.routes().for_each(|(_, target)| target.service.sweep(now, sweeps_max));
+        let services = table.routes().filter_map(|(_, target)| target.service());
+        services.for_each(|service| service.sweep(now, sweeps_max));
     }
 }
 
@@ -181,7 +187,8 @@ impl Connection {
         let sniffed = tokio::select! {
             // The channel carries nothing: it can only close.
             _ = draining.changed() => return,
-            sniffed = timeout(header_time_max, sniff(stream, write_time_max)) => sniffed,
+            // Boxed: a task keeps room for the largest of its states, and this one soon ends.
+            sniffed = Box::pin(timeout(header_time_max, sniff(stream, write_time_max))) => sniffed,
         };
         // Too slow, or gone before it said anything.
         let Ok(Ok((version, stream))) = sniffed else { return };

@@ -7,13 +7,16 @@ use std::sync::atomic::Ordering;
 
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use tombolo_model::file_path::{FilePath, FilePathError};
 use tombolo_runtime::Meter;
 
 use crate::accept::Shared;
 use crate::admit;
+use crate::assets::{AssetRequest, Assets, Reply};
 use crate::body::{BodyBounds, RequestBody};
 use crate::record::{RequestId, RequestRecord};
 use crate::respond::{self, AnswerBody};
+use crate::route::Answerer;
 
 /// Answers one request. Never fails: what goes wrong has a status.
 pub(crate) async fn answer(
@@ -35,8 +38,18 @@ pub(crate) async fn answer(
         let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
             return Ok(respond::refusal(StatusCode::NOT_FOUND, record));
         };
-        record.target = Some((Arc::clone(&target.app), Arc::clone(&target.component)));
-        let limits = target.service.limits();
+        record.target = Some(Arc::clone(&target.name));
+        let (service, spin) = match &target.answerer {
+            Answerer::Component { service, spin } => (service, spin),
+            Answerer::Assets(assets) => {
+                let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
+                let assets = Arc::clone(assets);
+                drop(table);
+                // Boxed, so that requests for components keep no room for it.
+                return Ok(Box::pin(asset(shared, assets, request, path, record)).await);
+            }
+        };
+        let limits = service.limits();
         let meter = Arc::new(Meter::new(limits.cpu_time_max));
         record.meter = Some(Arc::clone(&meter));
         let (mut parts, body) = request.into_parts();
@@ -51,11 +64,11 @@ pub(crate) async fn answer(
         };
         // It is about this connection, not about the request (RFC 9110 §7.6.1).
         parts.headers.remove(header::CONNECTION);
-        if let Some(spin) = &target.spin {
+        if let Some(spin) = spin {
             spin.tell(&mut parts.headers, pattern, &parts.uri, &authority, client);
         }
         let verdict = body.verdict();
-        (Arc::clone(&target.service), verdict, meter, Request::from_parts(parts, body))
+        (Arc::clone(service), verdict, meter, Request::from_parts(parts, body))
     };
     let answered = service.call(request, &meter).await;
     let_others_go_first(shared, client).await;
@@ -66,6 +79,29 @@ pub(crate) async fn answer(
         Ok(response) => respond::answer(response, record, is_head, config.server_timing),
         Err(error) => respond::failure(&error, record),
     })
+}
+
+/// Answers one request for a file.
+async fn asset(
+    shared: &Shared,
+    assets: Arc<Assets>,
+    request: Request<Incoming>,
+    path: Result<FilePath, FilePathError>,
+    record: RequestRecord,
+) -> Response<AnswerBody> {
+    let (parts, _unread) = request.into_parts();
+    let request = AssetRequest { method: parts.method, uri: parts.uri, headers: parts.headers, path };
+    let mut response = match assets.answer(&shared.shelf, request).await {
+        Reply::Answer(response) => respond::asset(response, record, shared.config.server_timing),
+        Reply::Failure(status, error) => respond::asset_failure(status, &error, record),
+        Reply::Refusal(status, header) => {
+            let mut response = respond::refusal(status, record);
+            response.headers_mut().extend(header);
+            response
+        }
+    };
+    assets.tell(response.headers_mut());
+    response
 }
 
 /// Lets requests that are ready run before this one's answer is written, so that answers leave in a row.

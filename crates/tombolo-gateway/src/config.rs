@@ -19,12 +19,14 @@ pub struct GatewayConfig {
     /// How long a guest may wait for a client that sends a body, on top of what the body takes at
     /// `body_bytes_per_s_min`; past it 408.
     pub body_wait_max: Duration,
-    /// How fast a client must send a body that a guest waits for.
+    /// How fast a client must send a body that a guest waits for, and take a file.
     pub body_bytes_per_s_min: u64,
     /// How long a client may take nothing of what is sent to it.
     pub write_time_max: Duration,
     /// Requests on one HTTP/2 connection at once.
     pub streams_max: u32,
+    /// Files of static assets open at once; for one more 503.
+    pub asset_files_max: u32,
     /// Whether clients are told in `server-timing` what their request used.
     pub server_timing: bool,
     /// How long the code of a component stays in memory without a request.
@@ -37,7 +39,7 @@ impl GatewayConfig {
     /// The defaults. 64 KiB and 100 fields are hyper's bounds of old, which the peers keep; 10 s of
     /// patience with a head is what ends a slow-header attack before its connections pile up. A fifth of the connections for one
     /// address is more than a proxy in front needs, and leaves room for others. 1 KiB/s is a tenth of
-    /// what the slowest mobile networks give.
+    /// what the slowest mobile networks give. 1,024 large files on their way keep 128 MiB of memory.
     pub const DEFAULT: Self = Self {
         connections_max: 20_000,
         client_connections_max: 4_000,
@@ -48,6 +50,7 @@ impl GatewayConfig {
         body_bytes_per_s_min: 1024,
         write_time_max: Duration::from_secs(30),
         streams_max: 200,
+        asset_files_max: 1024,
         server_timing: false,
         unused_time_max: Duration::from_secs(300),
         drain_time_max: Duration::from_secs(10),

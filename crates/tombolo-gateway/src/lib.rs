@@ -8,12 +8,13 @@
 //! 2. [`answer`] gives the request a record, [`admit`] reads whom it is for, [`body`] bounds what it
 //!    brings: 400, 408, 413;
 //! 3. [`route`] finds what answers its host and path: 404;
-//! 4. the runtime's [`Service`](tombolo_runtime::Service) answers it;
+//! 4. the runtime's [`Service`](tombolo_runtime::Service) answers it, or a file does ([`assets`]);
 //! 5. [`respond`] turns failures into statuses and sends the body: 500, 502, 503, 504.
 
 pub mod accept;
 mod admit;
 mod answer;
+pub mod assets;
 mod body;
 mod clients;
 mod config;
@@ -23,5 +24,6 @@ pub mod route;
 mod sniff;
 
 pub use accept::{Drain, Gateway};
+pub use assets::Assets;
 pub use config::GatewayConfig;
-pub use route::{RouteTable, SpinRoute, Target};
+pub use route::{Answerer, Name, Part, RouteTable, SpinRoute, Target};

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use tombolo_runtime::{Meter, Usage};
 
+use crate::route::{Name, Part};
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -36,8 +38,8 @@ impl fmt::Display for RequestId {
 pub(crate) struct RequestRecord {
     pub(crate) id: RequestId,
     started: Instant,
-    /// App and component, once they are known.
-    pub(crate) target: Option<(Arc<str>, Arc<str>)>,
+    /// Who is to answer, once that is known.
+    pub(crate) target: Option<Arc<Name>>,
     /// What the guest uses, once there is one.
     pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) outcome: Outcome,
@@ -86,10 +88,15 @@ impl Drop for RequestRecord {
         let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
         let Self { id, started, target, outcome, status, response_bytes, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let (app, component) = target.as_ref().map_or(("", ""), |(app, component)| (&**app, &**component));
+        let app = target.as_ref().map_or("", |name| &*name.app);
+        let (component, assets) = match target.as_ref().map(|name| &name.part) {
+            Some(Part::Component(id)) => (&**id, None),
+            Some(Part::Assets(route)) => ("", Some(&**route)),
+            None => ("", None),
+        };
         tracing::info!(
             target: "request",
-            %id, app, component, ?outcome, status,
+            %id, app, component, assets, ?outcome, status,
             took_us = us(started.elapsed()),
             cpu_us = us(cpu),
             waited_us = us(waited),

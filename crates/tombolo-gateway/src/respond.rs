@@ -1,5 +1,6 @@
 //! From what a guest did to what the client gets.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,6 +9,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use tombolo_runtime::{BodyError, ResponseBody, ServiceError};
 
+use crate::assets::AssetBody;
 use crate::record::{Outcome, RequestRecord};
 
 /// The body of an answer, with the record of its request: both end together.
@@ -18,7 +20,19 @@ pub(crate) struct AnswerBody {
 
 enum Inner {
     Guest(ResponseBody),
+    Asset(AssetBody),
     Text(Option<Bytes>),
+}
+
+/// Why an answer ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// The guest's fault, or its time was over.
+    #[error(transparent)]
+    Guest(#[from] BodyError),
+    /// A file could not be read to its end, or not in time.
+    #[error("a file was cut")]
+    Asset(#[from] io::Error),
 }
 
 /// The answer of a guest.
@@ -39,6 +53,35 @@ pub(crate) fn answer(
         }
         AnswerBody { body: Inner::Guest(body), record }
     })
+}
+
+/// A file.
+pub(crate) fn asset(
+    mut response: Response<AssetBody>,
+    mut record: RequestRecord,
+    server_timing: bool,
+) -> Response<AnswerBody> {
+    record.status = response.status().as_u16();
+    if server_timing {
+        response.headers_mut().insert("server-timing", record.server_timing());
+    }
+    response.map(|body| {
+        if body.left() == 0 {
+            record.outcome = Outcome::Answered;
+        }
+        AnswerBody { body: Inner::Asset(body), record }
+    })
+}
+
+/// The answer for a file that cannot be read.
+pub(crate) fn asset_failure(
+    status: StatusCode,
+    error: &io::Error,
+    mut record: RequestRecord,
+) -> Response<AnswerBody> {
+    warn(&record, error);
+    record.outcome = Outcome::Failed;
+    text(status, record)
 }
 
 /// The answer to a request that reached no guest.
@@ -80,7 +123,7 @@ fn warn(record: &RequestRecord, error: &dyn std::error::Error) {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let error = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     match &record.target {
-        Some((app, component)) => tracing::warn!("{app}/{component}: request {id}: {error}"),
+        Some(name) => tracing::warn!("{name}: request {id}: {error}"),
         None => tracing::warn!("request {id}: {error}"),
     }
 }
@@ -103,18 +146,20 @@ fn text(status: StatusCode, mut record: RequestRecord) -> Response<AnswerBody> {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = AnswerError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         let Self { body, record } = &mut *self;
-        let body = match body {
+        let frame = match body {
             Inner::Text(text) => return Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Inner::Guest(body) => body,
+            Inner::Guest(body) => {
+                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(AnswerError::from))
+            }
+            Inner::Asset(body) => ready!(body.poll_chunk(context)).map(|chunk| Ok(Frame::data(chunk?))),
         };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
                 record.response_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -125,24 +170,41 @@ impl Body for AnswerBody {
             None => record.outcome = Outcome::Answered,
             Some(Err(error)) => {
                 warn(record, error);
-                let late = matches!(error, BodyError::Deadline { .. } | BodyError::Cpu(_));
-                record.outcome = if late { Outcome::Deadline } else { Outcome::Failed };
+                record.outcome = if error.is_late() { Outcome::Deadline } else { Outcome::Failed };
             }
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.body {
-            Inner::Guest(body) => body.is_end_stream(),
-            Inner::Text(text) => text.is_none(),
-        }
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.body {
             Inner::Guest(body) => body.size_hint(),
+            Inner::Asset(body) => SizeHint::with_exact(body.left()),
             Inner::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+        }
+    }
+}
+
+impl Inner {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Guest(body) => body.is_end_stream(),
+            Self::Asset(body) => body.left() == 0,
+            Self::Text(text) => text.is_none(),
+        }
+    }
+}
+
+impl AnswerError {
+    /// Whether it took too long, rather than failed.
+    fn is_late(&self) -> bool {
+        match self {
+            Self::Guest(error) => matches!(error, BodyError::Deadline { .. } | BodyError::Cpu(_)),
+            Self::Asset(error) => error.kind() == io::ErrorKind::TimedOut,
         }
     }
 }

@@ -7,25 +7,74 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tombolo_model::route::{Pattern, Table};
 use tombolo_runtime::Service;
 
-/// Which component answers which host and path, as of one publication.
+use crate::assets::Assets;
+
+/// What answers which host and path, as of one publication.
 pub type RouteTable = Table<Target>;
 
 /// What answers a route.
 #[derive(Clone)]
 pub struct Target {
-    /// Whose component it is.
-    pub app: Arc<str>,
-    /// The component's id.
-    pub component: Arc<str>,
-    /// The component.
-    pub service: Arc<Service>,
-    /// How the route is told to a Spin app; `None` for a component that expects none of it.
-    pub spin: Option<Arc<SpinRoute>>,
+    /// What it is called. Behind one pointer, as each request under way keeps it.
+    pub name: Arc<Name>,
+    /// Who answers.
+    pub answerer: Answerer,
+}
+
+/// What events and errors call that which answers.
+#[derive(Debug)]
+pub struct Name {
+    /// Whose it is.
+    pub app: Box<str>,
+    /// Which part of the app.
+    pub part: Part,
+}
+
+/// A part of an app that answers.
+#[derive(Debug)]
+pub enum Part {
+    /// A component, by its id.
+    Component(Box<str>),
+    /// Static assets, by their route.
+    Assets(Box<str>),
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.part {
+            Part::Component(id) => write!(f, "{}/{id}", self.app),
+            Part::Assets(route) => write!(f, "{}: static assets of {route}", self.app),
+        }
+    }
+}
+
+/// Who answers a request.
+#[derive(Clone)]
+pub enum Answerer {
+    /// A component.
+    Component {
+        /// It.
+        service: Arc<Service>,
+        /// How the route is told to a Spin app; `None` for a component that expects none of it.
+        spin: Option<Arc<SpinRoute>>,
+    },
+    /// The files of a directory.
+    Assets(Arc<Assets>),
+}
+
+impl Target {
+    /// The component that answers, if one does.
+    pub(crate) fn service(&self) -> Option<&Arc<Service>> {
+        match &self.answerer {
+            Answerer::Component { service, .. } => Some(service),
+            Answerer::Assets(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.app, self.component)
+        std::fmt::Display::fmt(&self.name, f)
     }
 }
 

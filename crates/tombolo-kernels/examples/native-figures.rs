@@ -73,9 +73,12 @@ fn figures(out: &mut impl Write, threads: usize, work: &Work<'_>) -> Result<(), 
     measure("matmul", "1000 f32", &mut || matmul_f32(a, b, &mut c, shape, work))?;
 
     let count = FROM.width * FROM.height;
-    let mut pixels = numbers().take(count).flat_map(|next| (next | 0xFF00_0000).to_le_bytes()).collect::<Vec<_>>();
+    let mut pixels =
+        numbers().take(count).flat_map(|next| (next | 0xFF00_0000).to_le_bytes()).collect::<Vec<_>>();
     let mut planes = vec![0.0; TO.width * TO.height * 3];
-    measure("preprocess", "3840x2160 to 640x640", &mut || preprocess(&pixels, FROM, &mut planes, TO, &NORMAL, work))?;
+    measure("preprocess", "3840x2160 to 640x640", &mut || {
+        preprocess(&pixels, FROM, &mut planes, TO, &NORMAL, work)
+    })?;
     let mut scratch = Scratch::default();
     measure("blur", "4K sigma 3", &mut || {
         gaussian_blur(&mut pixels, FROM.width, FROM.height, 3.0, &mut scratch, work)
@@ -139,7 +142,8 @@ fn rows(count: usize) -> Result<String, std::fmt::Error> {
     let mut next = || numbers.next().unwrap_or(0);
     let mut text = String::with_capacity(count * 90);
     for id in 0..count {
-        let (name, score, active) = (next() % 1_000_000, f64::from(next() % 1_000_000_000) / 1e3, next() >= 1 << 31);
+        let (name, score, active) =
+            (next() % 1_000_000, f64::from(next() % 1_000_000_000) / 1e3, next() >= 1 << 31);
         text.push(if id == 0 { '[' } else { ',' });
         let group = id % 100;
         write!(

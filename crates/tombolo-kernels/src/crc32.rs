@@ -29,7 +29,10 @@ pub fn crc32(state: u32, bytes: &[u8]) -> u32 {
 }
 
 /// Eight bytes at a time by eight tables, from the inner state `!crc` to the inner state.
-#[cfg_attr(not(any(target_family = "wasm", test)), expect(dead_code, reason = "native code folds by multiplication"))]
+#[cfg_attr(
+    not(any(target_family = "wasm", test)),
+    expect(dead_code, reason = "native code folds by multiplication")
+)]
 fn by_tables(mut state: u32, bytes: &[u8]) -> u32 {
     let tables = tables();
     let (words, rest) = bytes.as_chunks::<8>();

@@ -53,7 +53,12 @@ pub struct Sorted {
 ///
 /// [`KernelError::Json`] if the bytes are no JSON, [`KernelError::NotRows`] if they are no array of
 /// objects, [`KernelError::Size`] if they are 4 GiB or more.
-pub fn sort_json(bytes: &[u8], key: &Key, direction: Direction, work: &Work<'_>) -> Result<Sorted, KernelError> {
+pub fn sort_json(
+    bytes: &[u8],
+    key: &Key,
+    direction: Direction,
+    work: &Work<'_>,
+) -> Result<Sorted, KernelError> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(KernelError::Size("a JSON text to sort must be shorter than 4 GiB"));
     }

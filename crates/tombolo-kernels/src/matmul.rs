@@ -55,7 +55,13 @@ impl Shape {
 /// # Errors
 ///
 /// [`KernelError::Size`] if a dimension is zero or a length is not that of its dimensions.
-pub fn matmul_f32(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape, work: &Work<'_>) -> Result<(), KernelError> {
+pub fn matmul_f32(
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    shape: Shape,
+    work: &Work<'_>,
+) -> Result<(), KernelError> {
     multiply(a, b, c, shape, work)
 }
 
@@ -64,11 +70,23 @@ pub fn matmul_f32(a: &[f32], b: &[f32], c: &mut [f32], shape: Shape, work: &Work
 /// # Errors
 ///
 /// As [`matmul_f32`].
-pub fn matmul_f64(a: &[f64], b: &[f64], c: &mut [f64], shape: Shape, work: &Work<'_>) -> Result<(), KernelError> {
+pub fn matmul_f64(
+    a: &[f64],
+    b: &[f64],
+    c: &mut [f64],
+    shape: Shape,
+    work: &Work<'_>,
+) -> Result<(), KernelError> {
     multiply(a, b, c, shape, work)
 }
 
-fn multiply<T: Real>(a: &[T], b: &[T], c: &mut [T], shape: Shape, work: &Work<'_>) -> Result<(), KernelError> {
+fn multiply<T: Real>(
+    a: &[T],
+    b: &[T],
+    c: &mut [T],
+    shape: Shape,
+    work: &Work<'_>,
+) -> Result<(), KernelError> {
     shape.check(a.len(), b.len(), c.len())?;
     let Shape { m, k, n } = shape;
     let tile = T::tile();

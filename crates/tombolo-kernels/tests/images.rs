@@ -175,7 +175,8 @@ fn blur_is_within_one_at_its_worst() {
     // Black and white only: every error of a weight counts in full.
     let size = Size { width: 120, height: 17 };
     for sigma in [0.01, 0.3, 3.0, 40.0, 150.0, 500.0] {
-        let pixels = noise(size, 5, no_alpha).iter().map(|byte| if *byte < 128 { 0 } else { 255 }).collect::<Vec<_>>();
+        let pixels =
+            noise(size, 5, no_alpha).iter().map(|byte| if *byte < 128 { 0 } else { 255 }).collect::<Vec<_>>();
         let mut opaque = pixels.clone();
         opaque.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 255);
         check_blur(size, sigma, &opaque, 2);
@@ -190,7 +191,8 @@ fn one_colour_stays_that_colour() {
         let pixels = colour.repeat(size.width * size.height);
         let kept = if colour[3] == 0 { [0; 4] } else { colour };
         let mut blurred = pixels.clone();
-        gaussian_blur(&mut blurred, size.width, size.height, 2.5, &mut Scratch::default(), &Work::ALONE).unwrap();
+        gaussian_blur(&mut blurred, size.width, size.height, 2.5, &mut Scratch::default(), &Work::ALONE)
+            .unwrap();
         assert_eq!(blurred, kept.repeat(size.width * size.height));
         let mut resized = vec![0; 5 * 50 * 4];
         resize_bicubic(&pixels, size, &mut resized, Size { width: 5, height: 50 }, &Work::ALONE).unwrap();
@@ -224,7 +226,8 @@ fn what_cannot_be_blurred_or_resized_is_refused() {
         assert!(matches!(blur(16, 2, 2, sigma), Err(KernelError::Number(_))));
     }
     let (two, none) = (Size { width: 2, height: 2 }, Size { width: 0, height: 2 });
-    let resize = |from, to: Size, bytes: usize| resize_bicubic(&[0; 16], from, &mut vec![0; bytes], to, &Work::ALONE);
+    let resize =
+        |from, to: Size, bytes: usize| resize_bicubic(&[0; 16], from, &mut vec![0; bytes], to, &Work::ALONE);
     for (from, to, bytes) in [(two, none, 0), (none, two, 16), (two, two, 12)] {
         assert!(matches!(resize(from, to, bytes), Err(KernelError::Size(_))));
     }

@@ -43,7 +43,11 @@ fn check(text: &str, path: &[&str], direction: Direction) {
     let key = Key::parse(&path.join(".")).unwrap();
     let sorted = sort_json(text.as_bytes(), &key, direction, &Work::ALONE).unwrap();
     let permutation = sorted.permutation().iter().map(|row| *row as usize);
-    assert_eq!(permutation.collect::<Vec<_>>(), expected.iter().map(|(row, _)| *row).collect::<Vec<_>>(), "{text}");
+    assert_eq!(
+        permutation.collect::<Vec<_>>(),
+        expected.iter().map(|(row, _)| *row).collect::<Vec<_>>(),
+        "{text}"
+    );
     let bytes = sorted.to_vec(text.as_bytes(), &Work::ALONE).unwrap();
     assert_eq!(bytes.len(), sorted.bytes_len());
     let values = serde_json::from_slice::<Vec<Value>>(&bytes).unwrap();
@@ -151,19 +155,32 @@ proptest! {
 
 #[test]
 fn the_last_of_equal_names_counts() {
-    check(r#"[{"k":2,"k":5},{"k":3},{"k":1,"k":null},{"a":{"b":9},"k":{},"k":4}]"#, &["k"], Direction::Ascending);
-    check(r#"[{"k":{"b":1},"k":{"b":3}},{"k":{"b":2}},{"k":{"b":0},"k":7}]"#, &["k", "b"], Direction::Ascending);
+    check(
+        r#"[{"k":2,"k":5},{"k":3},{"k":1,"k":null},{"a":{"b":9},"k":{},"k":4}]"#,
+        &["k"],
+        Direction::Ascending,
+    );
+    check(
+        r#"[{"k":{"b":1},"k":{"b":3}},{"k":{"b":2}},{"k":{"b":0},"k":7}]"#,
+        &["k", "b"],
+        Direction::Ascending,
+    );
 }
 
 #[test]
 fn escaped_names_and_keys_are_read() {
-    check(r#"[{"\u006b":"b\u0041"},{"k":"b"},{"k":"\u0062A\u0000"},{"k":"bA"}]"#, &["k"], Direction::Ascending);
+    check(
+        r#"[{"\u006b":"b\u0041"},{"k":"b"},{"k":"\u0062A\u0000"},{"k":"bA"}]"#,
+        &["k"],
+        Direction::Ascending,
+    );
 }
 
 #[test]
 fn surrogates_that_stand_alone_are_ordered_by_number() {
     let text = r#"[{"k":"\ue000"},{"k":"\ud800"},{"k":"\ud7ff"},{"k":"\ud83d\ude00"}]"#;
-    let sorted = sort_json(text.as_bytes(), &Key::parse("k").unwrap(), Direction::Ascending, &Work::ALONE).unwrap();
+    let sorted =
+        sort_json(text.as_bytes(), &Key::parse("k").unwrap(), Direction::Ascending, &Work::ALONE).unwrap();
     assert_eq!(sorted.permutation(), [2, 1, 0, 3]);
 }
 
@@ -171,7 +188,11 @@ fn surrogates_that_stand_alone_are_ordered_by_number() {
 fn what_is_no_array_of_objects_is_told_from_what_is_no_json() {
     let check = |text: &str, expected: KernelError| {
         let key = Key::parse("k").unwrap();
-        assert_eq!(sort_json(text.as_bytes(), &key, Direction::Ascending, &Work::ALONE).unwrap_err(), expected, "{text}");
+        assert_eq!(
+            sort_json(text.as_bytes(), &key, Direction::Ascending, &Work::ALONE).unwrap_err(),
+            expected,
+            "{text}"
+        );
     };
     let not_rows = |offset, reason| KernelError::NotRows { offset, reason };
     let json = |offset, reason| KernelError::Json { offset, reason };
@@ -205,7 +226,9 @@ fn what_is_no_array_of_objects_is_told_from_what_is_no_json() {
 #[test]
 fn nesting_is_bounded() {
     let nested = |depth: usize| format!("[{{\"a\":{}{}}}]", "[".repeat(depth - 2), "]".repeat(depth - 2));
-    let sort = |text: &str| sort_json(text.as_bytes(), &Key::parse("k").unwrap(), Direction::Ascending, &Work::ALONE);
+    let sort = |text: &str| {
+        sort_json(text.as_bytes(), &Key::parse("k").unwrap(), Direction::Ascending, &Work::ALONE)
+    };
     assert!(sort(&nested(NESTING_MAX)).is_ok());
     let reason = "nested more than 512 deep";
     let offset = 4 + NESTING_MAX;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::assets::StaticAssets;
 use crate::limits::{Isolation, Limits};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
 use crate::{Digest, DigestError};
 
-/// One application: its components and where they answer.
+/// One application: its components and files, and where they answer.
 #[derive(Clone, Debug)]
 pub struct App {
     /// Its name.
@@ -23,6 +24,8 @@ pub struct App {
     pub base: String,
     /// Where components answer, in the manifest's order.
     pub triggers: Vec<HttpTrigger>,
+    /// Directories whose files answer, in the manifest's order.
+    pub assets: Vec<StaticAssets>,
     /// Its components, in the order of their ids.
     pub components: BTreeMap<ComponentId, Component>,
 }

@@ -4,12 +4,14 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`manifest`] (an application as it is written), [`address`],
-//! [`reach`] (which addresses a grant opens), [`outbound`], [`route`].
+//! [`assets`] and [`file_path`] (files it serves), [`manifest`] (an application as it is written),
+//! [`address`], [`reach`] (which addresses a grant opens), [`outbound`], [`route`].
 
 pub mod address;
 pub mod app;
+pub mod assets;
 pub mod digest;
+pub mod file_path;
 pub mod limits;
 pub mod manifest;
 pub mod name;
@@ -18,6 +20,7 @@ pub mod reach;
 pub mod route;
 
 pub use app::{App, Component, FileMount, HttpTrigger, Source};
+pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};
 pub use name::{AppName, ComponentId, NameError};

@@ -11,16 +11,18 @@ use tombolo_cap_wasi::{
     Access, Directory, Input, LogBudget, LogSender, Network, Outbound, OutboundConfig, Output, World,
 };
 use tombolo_capability::{AnyCapability, GrantError, Grants};
-use tombolo_gateway::{RouteTable, SpinRoute, Target};
-use tombolo_model::route::{Conflict, Route};
-use tombolo_model::{App, Component, ComponentId, Isolation, Source};
+use tombolo_gateway::{Answerer, Assets, Name, Part, RouteTable, SpinRoute, Target};
+use tombolo_model::route::{Conflict, Pattern, Route};
+use tombolo_model::{App, Component, ComponentId, HttpTrigger, Isolation, Source, StaticAssets};
 use tombolo_runtime::{Load, PrepareError, Runtime, Service, ServiceConfig};
 
 /// Why an app cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// There is nothing to serve.
-    #[error("the app has no HTTP trigger with a route, so there is nothing to serve")]
+    #[error(
+        "the app has neither an HTTP trigger with a route nor static assets, so there is nothing to serve"
+    )]
     NoRoutes,
     /// A component's file is not there or cannot be read.
     #[error("component `{component}`: cannot read `{}`", path.display())]
@@ -63,15 +65,25 @@ pub enum LoadError {
     /// A component asks for what there is not.
     #[error(transparent)]
     Grant(#[from] GrantError),
-    /// Two triggers have one route.
-    #[error("the route `{route}` is that of component `{first}` and of component `{second}`")]
+    /// The directory of static assets is not there or cannot be read.
+    #[error("static assets of `{route}`: cannot read `directory`, which is `{}`", path.display())]
+    Assets {
+        /// Their route.
+        route: String,
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Two of those that answer have one route.
+    #[error("the route `{route}` is that of {first} and of {second}")]
     Conflict {
         /// The route.
         route: String,
-        /// The component of the first trigger.
-        first: ComponentId,
-        /// The component of the second.
-        second: ComponentId,
+        /// Who is first in the manifest, components before static assets.
+        first: String,
+        /// Who is second.
+        second: String,
     },
     /// A route has characters that no header can carry.
     #[error("the route `{route}` has characters that cannot be told to a component, expected ASCII")]
@@ -97,42 +109,50 @@ pub(crate) struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Prepares every component that a route leads to, and tables the routes.
+    /// Prepares every component and directory that a route leads to, and tables the routes.
     pub(crate) fn load(&self, app: &App) -> Result<RouteTable, LoadError> {
-        let mut services = BTreeMap::<&ComponentId, Arc<Service>>::new();
-        let mut routes = Vec::new();
-        let name: Arc<str> = app.name.as_str().into();
-        let served = || app.triggers.iter().filter_map(|trigger| Some((trigger.route.as_ref()?, trigger)));
-        for (pattern, trigger) in served() {
-            let component = &app.components[&trigger.component];
-            let service = match services.get(&trigger.component) {
-                Some(service) => Arc::clone(service),
-                None => Arc::new(self.service(app, component)?),
-            };
-            services.insert(&trigger.component, Arc::clone(&service));
-            let refuse = |_| LoadError::Route { route: trigger.raw_route.clone() };
-            let spin =
-                app.spin_headers.then(|| SpinRoute::new(&trigger.raw_route, &app.base, pattern)).transpose();
-            let target = Target {
-                app: Arc::clone(&name),
-                component: trigger.component.as_str().into(),
-                service,
-                spin: spin.map_err(refuse)?.map(Arc::new),
-            };
-            routes.push(Route { host: None, pattern: pattern.clone(), target });
+        let mut routes = self.components(app)?;
+        for assets in &app.assets {
+            routes.push(self.assets(app, assets)?);
         }
         if routes.is_empty() {
             return Err(LoadError::NoRoutes);
         }
-        RouteTable::new(routes).map_err(|Conflict { route, first, second }| {
-            let component = |place| served().nth(place).map(|(_, trigger)| trigger.component.clone());
-            let known = "a conflict names two of the routes it was given";
-            LoadError::Conflict {
-                route: route.to_string(),
-                first: component(first).expect(known),
-                second: component(second).expect(known),
-            }
+        let answerers: Vec<String> = routes.iter().map(|route| describe(&route.target)).collect();
+        RouteTable::new(routes).map_err(|Conflict { route, first, second }| LoadError::Conflict {
+            route: route.to_string(),
+            first: answerers[first].clone(),
+            second: answerers[second].clone(),
         })
+    }
+
+    fn components(&self, app: &App) -> Result<Vec<Route<Target>>, LoadError> {
+        let mut services = BTreeMap::<&ComponentId, Arc<Service>>::new();
+        let mut routes = Vec::new();
+        for trigger in &app.triggers {
+            let HttpTrigger { route: Some(pattern), raw_route, component: id } = trigger else { continue };
+            let service = match services.get(id) {
+                Some(service) => Arc::clone(service),
+                None => Arc::new(self.service(app, &app.components[id])?),
+            };
+            services.insert(id, Arc::clone(&service));
+            let refuse = |_| LoadError::Route { route: raw_route.clone() };
+            let spin = app.spin_headers.then(|| SpinRoute::new(raw_route, &app.base, pattern)).transpose();
+            let spin = spin.map_err(refuse)?.map(Arc::new);
+            let answerer = Answerer::Component { service, spin };
+            routes.push(route(app, pattern, Part::Component(id.as_str().into()), answerer));
+        }
+        Ok(routes)
+    }
+
+    fn assets(&self, app: &App, assets: &StaticAssets) -> Result<Route<Target>, LoadError> {
+        let opened = Assets::open(self.root, assets.clone()).map_err(|source| LoadError::Assets {
+            route: assets.raw_route.clone(),
+            path: self.root.join(&assets.directory),
+            source,
+        })?;
+        let part = Part::Assets(assets.route.to_string().into());
+        Ok(route(app, &assets.route, part, Answerer::Assets(Arc::new(opened))))
     }
 
     fn service(&self, app: &App, component: &Component) -> Result<Service, LoadError> {
@@ -191,5 +211,18 @@ impl Loader<'_> {
             }
         };
         component.files.iter().map(mount).collect()
+    }
+}
+
+fn route(app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<Target> {
+    let name = Arc::new(Name { app: app.name.as_str().into(), part });
+    Route { host: None, pattern: pattern.clone(), target: Target { name, answerer } }
+}
+
+/// What an error calls it.
+fn describe(target: &Target) -> String {
+    match (&target.answerer, &target.name.part) {
+        (Answerer::Assets(assets), _) => format!("the static assets in `{}`", assets.directory().display()),
+        (_, Part::Component(name) | Part::Assets(name)) => format!("component `{name}`"),
     }
 }

@@ -1,12 +1,18 @@
 //! The engine's settings, and the two engines made with them.
 //!
 //! An engine with the component model's native async pays for it on every call (decision
-//! 0001), so components that do without, all of WASI 0.1 and 0.2, run on an engine that has it switched off. Each is made when the first component needs it.
+//! 0001), so components that do without, all of WASI 0.1 and 0.2, run on an engine that has it switched
+//! off. Each is made when the first component needs it.
+//!
+//! A pool takes milliseconds to map, and the first request need not wait for it: an engine is first
+//! made without one, and another with its pool once a request was answered (decision 0006).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tombolo_capability::{Abi, AnyCapability, Guest};
 use wasmtime::component::Linker;
 use wasmtime::{
@@ -22,6 +28,9 @@ const TICK: Duration = Duration::from_millis(5);
 const STACK_BYTES_MAX: usize = 512 << 10;
 /// Bytes of stack of one instance, its host calls included.
 const ASYNC_STACK_BYTES: usize = 1 << 20;
+
+/// Instances of the pool that code is tried in before it is kept: enough for the tables of the largest.
+const TRIAL_INSTANCES: u32 = 8;
 
 /// Settings of the engines.
 #[derive(Clone, Copy, Debug)]
@@ -73,94 +82,151 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// 1,000 instances of up to 4 GiB each: 4 TiB of the 128 TiB of addresses a process has.
+    /// 1,000 instances of up to 4 GiB each: 4 TiB for each core of the 128 TiB of addresses a process has.
     pub const DEFAULT: Self = Self { instances_max: 1000, memory_bytes_max: 4 << 30 };
 }
 
 /// One engine and what its components can import.
 pub(crate) struct AbiEngine {
     pub(crate) engine: Engine,
-    pub(crate) linker: Linker<Guest>,
     pub(crate) abi: Abi,
+    /// Whether another with a pool is to take its place.
+    pub(crate) is_first: bool,
+    capabilities: Arc<[Arc<dyn AnyCapability>]>,
+    linker: OnceLock<Linker<Guest>>,
 }
 
-/// Both engines.
-pub(crate) struct Engines {
+impl AbiEngine {
+    /// What components import: WASI and all capabilities. Made when the first component asks; a core
+    /// module never does.
+    pub(crate) fn linker(&self) -> wasmtime::Result<&Linker<Guest>> {
+        if let Some(made) = self.linker.get() {
+            return Ok(made);
+        }
+        let mut linker = Linker::new(&self.engine);
+        tombolo_cap_wasi::link(self.abi, &mut linker)?;
+        for capability in &*self.capabilities {
+            capability.link(self.abi, &mut linker)?;
+        }
+        Ok(self.linker.get_or_init(|| linker))
+    }
+}
+
+/// Both engines. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Engines(Arc<Both>);
+
+struct Both {
     config: EngineConfig,
-    capabilities: Vec<Arc<dyn AnyCapability>>,
-    sync: OnceLock<AbiEngine>,
-    native_async: OnceLock<AbiEngine>,
-    /// One engine at a time is made: it takes milliseconds, and the second would find it made.
-    making: Mutex<()>,
+    capabilities: Arc<[Arc<dyn AnyCapability>]>,
+    sync: Place,
+    native_async: Place,
     ticker: Ticker,
+}
+
+/// Where one engine is, once there is one.
+#[derive(Default)]
+struct Place {
+    current: ArcSwapOption<AbiEngine>,
+    /// One at a time is made: it takes a moment, and the second would find it made.
+    making: Mutex<()>,
+    /// Whether the one with the pool is made, or was.
+    is_growing: AtomicBool,
 }
 
 impl Engines {
     pub(crate) fn new(config: EngineConfig, capabilities: Vec<Arc<dyn AnyCapability>>) -> Self {
-        Self {
+        Self(Arc::new(Both {
             config,
-            capabilities,
-            sync: OnceLock::new(),
-            native_async: OnceLock::new(),
-            making: Mutex::new(()),
+            capabilities: capabilities.into(),
+            sync: Place::default(),
+            native_async: Place::default(),
             ticker: Ticker::default(),
-        }
+        }))
     }
 
     /// Whether guests of these engines can be interrupted.
     pub(crate) fn interruption(&self) -> Interruption {
-        self.config.interruption
+        self.0.config.interruption
     }
 
     /// The engine of an ABI.
-    pub(crate) fn get(&self, abi: Abi) -> wasmtime::Result<&AbiEngine> {
-        let cell = match abi {
-            Abi::Sync => &self.sync,
-            Abi::Async => &self.native_async,
-        };
-        if let Some(made) = cell.get() {
+    pub(crate) fn get(&self, abi: Abi) -> wasmtime::Result<Arc<AbiEngine>> {
+        let place = self.place(abi);
+        if let Some(made) = place.current.load_full() {
             return Ok(made);
         }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if cell.get().is_none() {
-            let made = self.make(abi)?;
-            if self.config.interruption == Interruption::Sliced {
-                self.ticker.tick(made.engine.weak());
-            }
-            let _ = cell.set(made);
+        let _making = place.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = place.current.load_full() {
+            return Ok(made);
         }
-        Ok(cell.get().expect("set above, under the lock"))
+        let engine = Engine::new(&settings(abi, self.interruption()))?;
+        let is_first = matches!(self.0.config.allocation, Allocation::Pooled(_));
+        Ok(self.publish(engine, abi, is_first))
+    }
+
+    /// Begins to make the engine with the pool, if nobody has.
+    pub(crate) fn grow(&self, abi: Abi) {
+        let Allocation::Pooled(pool) = self.0.config.allocation else { return };
+        if self.place(abi).is_growing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let engines = self.clone();
+        let grow = move || {
+            let mut config = settings(abi, engines.interruption());
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
+            match Engine::new(&config) {
+                Ok(engine) => drop(engines.publish(engine, abi, false)),
+                // `ulimit -v` and small containers leave no room for the reservation.
+                Err(error) => {
+                    tracing::warn!(
+                        "no address space for a pool of {} instances, so each one is allocated on demand, \
+                         which is slower: {error:#}",
+                        pool.instances_max
+                    );
+                    if let Ok(first) = engines.get(abi) {
+                        engines.publish(first.engine.clone(), abi, false);
+                    }
+                }
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("pool".to_owned()).spawn(grow) {
+            tracing::warn!("the pool of instances is not made: no thread can be started: {error}");
+        }
+    }
+
+    /// An engine with a pool so small that it is made at once: what it refuses to load, for it has more
+    /// memories or tables than a place holds, the one with the pool would refuse too. `None` where there
+    /// is to be no pool.
+    pub(crate) fn trial(&self, abi: Abi) -> wasmtime::Result<Option<Engine>> {
+        let Allocation::Pooled(pool) = self.0.config.allocation else { return Ok(None) };
+        let small = Pool { instances_max: TRIAL_INSTANCES, ..pool };
+        let mut config = settings(abi, self.interruption());
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(small)));
+        Engine::new(&config).map(Some)
     }
 
     /// Whether a component of `abi` finds the interface it imports as `name`.
     pub(crate) fn provides(&self, abi: Abi, name: &str) -> bool {
         tombolo_cap_wasi::provides(abi, name)
-            || self.capabilities.iter().any(|capability| capability.interfaces(abi).contains(&name))
+            || self.0.capabilities.iter().any(|capability| capability.interfaces(abi).contains(&name))
     }
 
-    fn make(&self, abi: Abi) -> wasmtime::Result<AbiEngine> {
-        let engine = self.engine(abi)?;
-        let mut linker = Linker::new(&engine);
-        tombolo_cap_wasi::link(abi, &mut linker)?;
-        for capability in &self.capabilities {
-            capability.link(abi, &mut linker)?;
+    fn place(&self, abi: Abi) -> &Place {
+        match abi {
+            Abi::Sync => &self.0.sync,
+            Abi::Async => &self.0.native_async,
         }
-        Ok(AbiEngine { engine, linker, abi })
     }
 
-    fn engine(&self, abi: Abi) -> wasmtime::Result<Engine> {
-        let mut config = settings(abi, self.config.interruption);
-        let Allocation::Pooled(pool) = self.config.allocation else { return Engine::new(&config) };
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
-        Engine::new(&config).or_else(|error| {
-            // `ulimit -v` and small containers leave no room for the reservation.
-            tracing::warn!(
-                "no address space for a pool of {} instances, so each one is allocated on demand, \
-                 which is slower: {error:#}",
-                pool.instances_max
-            );
-            Engine::new(&settings(abi, self.config.interruption))
-        })
+    fn publish(&self, engine: Engine, abi: Abi, is_first: bool) -> Arc<AbiEngine> {
+        if self.interruption() == Interruption::Sliced {
+            self.0.ticker.tick(engine.weak());
+        }
+        let capabilities = Arc::clone(&self.0.capabilities);
+        let made = Arc::new(AbiEngine { engine, abi, is_first, capabilities, linker: OnceLock::new() });
+        self.place(abi).current.store(Some(Arc::clone(&made)));
+        made
     }
 }
 
@@ -185,7 +251,8 @@ pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     // instances only the number is kept; tables have room reserved, so who has more takes more places.
     config.total_core_instances(instances.saturating_mul(64));
     config.total_tables(instances.saturating_mul(8));
-    config.total_memories(instances);
+    let memories = instances.saturating_mul(shards());
+    config.total_memories(memories);
     config.total_stacks(instances);
     config.max_core_instances_per_component(64);
     config.max_memories_per_component(8);
@@ -199,11 +266,20 @@ pub(crate) fn pooling(pool: Pool) -> PoolingAllocationConfig {
     config.table_keep_resident(64 << 10);
     config.async_stack_keep_resident(64 << 10);
     // A slot remembers which component it last had, and takes the same one again for a fraction of the
-    // cost: so all of them do, that a node with as many apps at work serves each from its own.
-    config.max_unused_warm_slots(instances);
+    // cost: so all of them do, that a node with as many apps at work serves each from its own. With as
+    // many slots as instances, a thousand components in turn found theirs taken every time.
+    config.max_unused_warm_slots(memories);
     // Where the kernel can say which pages were written (Linux 6.7), only those are cleared.
     config.pagemap_scan(Enabled::Auto);
     config
+}
+
+/// Parts the engine divides its slots among, one for each core and at most 16; a thread takes from its
+/// own. So that every component can have a slot in each, there are as many times the slots: they cost
+/// addresses, not memory. At 8 times, two engines' 4 TiB are half of the addresses there are.
+fn shards() -> u32 {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores.min(8)).expect("eight at most")
 }
 
 /// Advances the epochs of the engines it was given, for as long as they live.
@@ -215,7 +291,10 @@ struct Ticker {
 
 impl Ticker {
     fn tick(&self, engine: EngineWeak) {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|engine| engine.upgrade().is_some());
+        engines.push(engine);
+        drop(engines);
         self.started.get_or_init(|| {
             let engines = Arc::downgrade(&self.engines);
             let run = move || {
@@ -232,5 +311,60 @@ impl Ticker {
             let started = thread::Builder::new().name("epochs".to_owned()).spawn(run);
             started.expect("a thread can be started while the program starts");
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    /// The key of an artefact has this hash in it: code is compiled once for both.
+    #[test]
+    fn an_engine_with_a_pool_takes_the_code_of_one_without() {
+        for abi in [Abi::Sync, Abi::Async] {
+            let allocation = Allocation::Pooled(Pool { instances_max: 4, ..Pool::DEFAULT });
+            let config = EngineConfig { allocation, interruption: Interruption::Sliced };
+            let engines = Engines::new(config, Vec::new());
+            let hash = |engine: &AbiEngine| {
+                let mut hasher = DefaultHasher::new();
+                engine.engine.precompile_compatibility_hash().hash(&mut hasher);
+                hasher.finish()
+            };
+            let first = engines.get(abi).unwrap();
+            assert!(first.is_first);
+            engines.grow(abi);
+            let until = std::time::Instant::now() + Duration::from_secs(60);
+            let second = loop {
+                let engine = engines.get(abi).unwrap();
+                if !engine.is_first {
+                    break engine;
+                }
+                assert!(std::time::Instant::now() < until, "the pool is not made");
+                thread::sleep(Duration::from_millis(1));
+            };
+            assert!(!Engine::same(&first.engine, &second.engine));
+            assert_eq!(hash(&first), hash(&second));
+            engines.grow(abi);
+            assert!(Engine::same(&engines.get(abi).unwrap().engine, &second.engine), "once is enough");
+        }
+    }
+
+    #[test]
+    fn what_no_place_of_the_pool_holds_is_refused_by_the_trial() {
+        let config = EngineConfig {
+            allocation: Allocation::Pooled(Pool::DEFAULT),
+            interruption: Interruption::Sliced,
+        };
+        let engines = Engines::new(config, Vec::new());
+        let engine = engines.trial(Abi::Sync).unwrap().expect("a pool is asked for");
+        let component = |tables: usize| {
+            let tables = "(table 1 funcref)".repeat(tables);
+            let text = format!("(component (core module $m {tables}) (core instance (instantiate $m)))");
+            wasmtime::component::Component::new(&engine, wat::parse_str(text).unwrap())
+        };
+        component(16).unwrap();
+        assert!(component(17).is_err());
     }
 }

@@ -35,6 +35,14 @@ pub(crate) enum Pre {
 }
 
 impl Pre {
+    /// Its code.
+    pub(crate) fn code(&self) -> &InstancePre<Guest> {
+        match self {
+            Self::Wasi02(pre) => pre.instance_pre(),
+            Self::Wasi03(pre) => pre.instance_pre(),
+        }
+    }
+
     /// The component, if it answers HTTP as `handler` says.
     pub(crate) fn new(handler: crate::inspect::Handler, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
         match handler {

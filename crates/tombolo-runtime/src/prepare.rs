@@ -14,7 +14,7 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Module};
 
 use crate::compile::{Compiler, Job, Product};
-use crate::engine::{AbiEngine, EngineConfig, Engines};
+use crate::engine::{AbiEngine, EngineConfig, Engines, Interruption};
 use crate::inspect::{self, InspectError, Kind};
 use crate::shares::Shares;
 
@@ -127,7 +127,11 @@ impl Runtime {
     ) -> Self {
         let engines = Engines::new(config, capabilities);
         let shares = Shares::new(config.instances_max());
-        let turns = Turns::new(std::thread::available_parallelism().map_or(1, usize::from));
+        // Who is not interrupted has a turn without end. To count cores is to read a dozen files.
+        let turns = Turns::new(match config.interruption {
+            Interruption::Sliced => std::thread::available_parallelism().map_or(1, usize::from),
+            Interruption::Never => 1,
+        });
         Self {
             shared: Arc::new(Shared {
                 engines,
@@ -184,7 +188,7 @@ impl Runtime {
         self.shared.artefacts.as_ref().is_some_and(|artefacts| artefacts.has(key))
     }
 
-    fn engine(&self, abi: Abi) -> Result<&AbiEngine, PrepareError> {
+    fn engine(&self, abi: Abi) -> Result<Arc<AbiEngine>, PrepareError> {
         let engine = self.shared.engines.get(abi);
         engine.map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })
     }
@@ -197,7 +201,7 @@ impl Runtime {
     pub(crate) fn module(&self, bytes: &[u8]) -> Result<Module, PrepareError> {
         let bytes = inspect::binary(bytes)?;
         inspect::inspect(&bytes)?;
-        let engine = &self.engine(Abi::Sync)?.engine;
+        let AbiEngine { engine, .. } = &*self.engine(Abi::Sync)?;
         let key = key(engine, "module", &Digest::of(&bytes));
         match self.load(engine, &key) {
             Some(module) => Ok(module),
@@ -320,15 +324,50 @@ impl Cold {
         self.code(again).map(|(_, pre)| pre)
     }
 
+    /// Whether code in memory is of an engine that another takes the place of, or has.
+    pub(crate) fn is_passing(&self, pre: &InstancePre<Guest>) -> bool {
+        let current = self.runtime.engine(self.abi);
+        current.is_ok_and(|current| current.is_first || !Engine::same(&current.engine, pre.engine()))
+    }
+
+    /// The same code in the engine that took the place of its own. Blocks for as long as mapping a file
+    /// takes.
+    ///
+    /// # Errors
+    ///
+    /// If the code does not load again.
+    pub(crate) fn moved(&self, pre: &InstancePre<Guest>) -> Result<InstancePre<Guest>, PrepareError> {
+        if self.is_kept() {
+            return self.load();
+        }
+        // What the cache does not have is not compiled again: it is copied.
+        let failed = |error: wasmtime::Error| PrepareError::Compile { reason: format!("{error:#}") };
+        let engine = self.runtime.engine(self.abi)?;
+        let artefact = pre.component().serialize().map_err(failed)?;
+        let component: Component = of_bytes(&engine.engine, &artefact)?;
+        engine.linker().and_then(|linker| linker.instantiate_pre(&component)).map_err(failed)
+    }
+
+    /// Whether the engine with the pool is there; begins to make it if it is not.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_first = self.runtime.engine(self.abi).is_ok_and(|engine| engine.is_first);
+        if is_first {
+            self.runtime.shared.engines.grow(self.abi);
+        }
+        !is_first
+    }
+
     fn code(
         &self,
         wasm: impl FnOnce() -> Result<Box<[u8]>, PrepareError>,
     ) -> Result<(Component, InstancePre<Guest>), PrepareError> {
         let runtime = &self.runtime;
-        let engine = runtime.engine(self.abi)?;
+        let engine = &*runtime.engine(self.abi)?;
+        let linker = engine.linker();
+        let linker = linker.map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })?;
         let resolve = |component: &Component| {
             self.places.store(places(component), Relaxed);
-            let pre = engine.linker.instantiate_pre(component);
+            let pre = linker.instantiate_pre(component);
             pre.map_err(|error| runtime.missing(engine, component, &error))
         };
         if let Some(component) = runtime.load::<Component>(&engine.engine, &self.key) {
@@ -337,8 +376,12 @@ impl Cold {
         }
         let artefact = runtime.compile(&engine.engine, self.abi, Product::Component, &wasm()?)?;
         let component: Component = of_bytes(&engine.engine, &artefact)?;
-        // Kept only if it resolves: what is found in the cache later is known to.
+        // Kept only if it resolves, and fits the pool: what is found in the cache later is known to.
         resolve(&component)?;
+        let trial = runtime.shared.engines.trial(self.abi);
+        if let Ok(Some(trial)) = trial {
+            of_bytes::<Component>(&trial, &artefact)?;
+        }
         let component = runtime.keep(&engine.engine, &self.key, &artefact, component);
         let pre = resolve(&component)?;
         Ok((component, pre))

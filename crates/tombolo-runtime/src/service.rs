@@ -1,7 +1,7 @@
 //! A component that answers HTTP, with a fresh instance for every request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -49,6 +49,8 @@ pub struct Service {
     /// Its code, while it is in memory.
     pre: ArcSwapOption<Pre>,
     cold: Cold,
+    /// Whether the code is of an engine that is to pass, and nobody is moving it yet.
+    is_passing: AtomicBool,
     /// Held by whoever brings the code in; says when that last failed, and why.
     loading: Arc<Mutex<Option<(Instant, String)>>>,
     reserve: Reserve,
@@ -132,6 +134,7 @@ impl Service {
         let pre = warm.map(|pre| Pre::new(handler, pre)).transpose().map_err(|_| NotHttp)?;
         Ok(Self {
             handler,
+            is_passing: AtomicBool::new(pre.as_ref().is_some_and(|pre| cold.is_passing(pre.code()))),
             pre: ArcSwapOption::from(pre.map(Arc::new)),
             cold,
             loading: Arc::default(),
@@ -192,7 +195,32 @@ impl Service {
             Pre::Wasi03(_) => self.wasi03(pre, request, head, end, meter),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
-        Exchange::new(guest, heard, ended, Terms { slot, is_head }).answer().await
+        let answer = Exchange::new(guest, heard, ended, Terms { slot, is_head }).answer().await;
+        if self.is_passing.load(Relaxed) {
+            self.settle();
+        }
+        answer
+    }
+
+    /// Moves the code to the engine with the pool, once there is one.
+    fn settle(self: &Arc<Self>) {
+        if !self.cold.is_settled() || !self.is_passing.swap(false, Relaxed) {
+            return;
+        }
+        let Some(pre) = self.pre.load_full() else { return };
+        let service = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let moved = service
+                .cold
+                .moved(pre.code())
+                .map_err(|error| chain(&error))
+                .and_then(|code| Pre::new(service.handler, code).map_err(|error| format!("{error:#}")));
+            match moved {
+                // Instances that wait stay what they are, and keep the engine before until they end.
+                Ok(pre) => service.pre.store(Some(Arc::new(pre))),
+                Err(reason) => tracing::warn!("a component stays without the pool: {reason}"),
+            }
+        });
     }
 
     /// The code, brought into memory within the time of the request.
@@ -223,6 +251,7 @@ impl Service {
             });
             match loaded {
                 Ok(pre) => {
+                    service.is_passing.store(service.cold.is_passing(pre.code()), Relaxed);
                     service.pre.store(Some(Arc::clone(&pre)));
                     Ok(pre)
                 }

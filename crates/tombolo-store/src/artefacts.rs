@@ -2,10 +2,12 @@
 //!
 //! An artefact is native code: loading a wrong one is running it. So a file counts only if it is
 //! ours (this user's, writable by nobody else), says it is for the key asked for, and has the
-//! digest it says it has. Anything else is a [`Miss`], answered by compiling again.
+//! checksum it says it has. Anything else is a [`Miss`], answered by compiling again.
 //!
-//! Format: the artefact as the engine wrote it, then a trailer of 72 bytes: `TOMBOLO1`, the key,
-//! the SHA-256 of the artefact. The trailer comes last because the engine maps the file from 0.
+//! Format: the artefact as the engine wrote it, then a trailer of 56 bytes: `TOMBOLO2`, the key,
+//! the XXH3-128 of the artefact. The trailer comes last because the engine maps the file from 0.
+//! Who could forge the artefact could forge a trailer beside it, so the checksum is for damage, such as
+//! a power cut before the disk had all of it, and is a fast one: it is taken at every cold start.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -14,11 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tombolo_model::Digest;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::error::{StoreError, at};
 
-const MAGIC: &[u8; 8] = b"TOMBOLO1";
-const TRAILER_BYTES: usize = 8 + 32 + 32;
+const MAGIC: &[u8; 8] = b"TOMBOLO2";
+const TRAILER_BYTES: usize = 8 + 32 + 16;
+/// Bytes read at once: few pages to touch, which costs more than reading them.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// Artefacts kept; saving one more removes the one written longest ago. A node with as many apps as
 /// this has them all at hand; at the usual 800 kB each that is 16 GB of disk.
@@ -98,10 +103,8 @@ impl ArtefactCache {
         if let Some(reason) = foreign(&metadata) {
             return Err(untrusted(reason));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-        file.read_to_end(&mut bytes).map_err(unreadable)?;
-        check(&bytes, key).map_err(untrusted)?;
-        Ok(path)
+        let sound = check(&mut file, metadata.len(), key).map_err(unreadable)?;
+        sound.map(|()| path.clone()).map_err(untrusted)
     }
 
     /// Saves `artefact` under `key`. Whoever reads meanwhile sees the old file or the new one.
@@ -148,7 +151,7 @@ fn write(path: &Path, artefact: &[u8], key: &Digest) -> io::Result<()> {
     file.write_all(artefact)?;
     file.write_all(MAGIC)?;
     file.write_all(key.as_bytes())?;
-    file.write_all(Digest::of(artefact).as_bytes())
+    file.write_all(&xxh3_128(artefact).to_le_bytes())
 }
 
 /// Why a file or folder with this metadata could be somebody else's work.
@@ -159,21 +162,35 @@ fn foreign(metadata: &fs::Metadata) -> Option<&'static str> {
     (metadata.mode() & 0o022 != 0).then_some("others may write to it")
 }
 
-fn check(bytes: &[u8], key: &Digest) -> Result<(), &'static str> {
-    let length = bytes.len().checked_sub(TRAILER_BYTES).ok_or("it is too short")?;
-    let (artefact, trailer) = bytes.split_at(length);
+/// What is wrong with a file of so many bytes, if something is.
+fn check(file: &mut File, bytes: u64, key: &Digest) -> io::Result<Result<(), &'static str>> {
+    let Some(artefact_bytes) = bytes.checked_sub(TRAILER_BYTES as u64) else {
+        return Ok(Err("it is too short"));
+    };
+    let mut sum = Xxh3::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut artefact = Read::by_ref(file).take(artefact_bytes);
+    loop {
+        match artefact.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(read) => sum.update(&chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut trailer = [0; TRAILER_BYTES];
+    file.read_exact(&mut trailer)?;
     let (magic, rest) = trailer.split_at(MAGIC.len());
-    let (named, digest) = rest.split_at(32);
-    if magic != MAGIC {
-        return Err("it is not an artefact of tombolo, or was cut short");
-    }
-    if named != key.as_bytes() {
-        return Err("it is the artefact of another component");
-    }
-    if digest != Digest::of(artefact).as_bytes() {
-        return Err("it is damaged");
-    }
-    Ok(())
+    let (named, expected) = rest.split_at(32);
+    Ok(if magic != MAGIC {
+        Err("it is not an artefact of this version of tombolo, or was cut short")
+    } else if named != key.as_bytes() {
+        Err("it is the artefact of another component")
+    } else if expected != sum.digest128().to_le_bytes() {
+        Err("it is damaged")
+    } else {
+        Ok(())
+    })
 }
 
 #[cfg(test)]

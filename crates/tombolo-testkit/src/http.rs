@@ -72,7 +72,9 @@ impl Connection {
     pub fn answer(&mut self) -> Option<Response> {
         let mut response = self.head()?;
         let length = response.header("content-length").and_then(|length| length.parse().ok());
-        if response.header("transfer-encoding") == Some("chunked") {
+        if matches!(response.status, 204 | 304) {
+            response.is_complete = true;
+        } else if response.header("transfer-encoding") == Some("chunked") {
             self.chunks(&mut response);
         } else if let Some(length) = length {
             let mut body = vec![0; length];

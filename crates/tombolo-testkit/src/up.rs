@@ -123,6 +123,12 @@ impl Up {
         self.status("VmRSS").trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Whether its pool of instances is made: 1,000 slots of 4 GiB are addresses that nothing else asks for.
+    pub fn has_pool(&self) -> bool {
+        let addresses_kb: u64 = self.status("VmSize").trim_end_matches(" kB").parse().unwrap();
+        addresses_kb > 1000 << 22
+    }
+
     /// Whether a file whose name has `part` in it is mapped into its memory.
     pub fn maps(&self, part: &str) -> bool {
         std::fs::read_to_string(format!("/proc/{}/maps", self.child.id())).unwrap().contains(part)

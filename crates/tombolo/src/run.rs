@@ -74,7 +74,8 @@ impl Run {
             tombolo_confine::confine_files(&self.plan(cache.as_deref()));
         }
         let runtime = Runtime::new(engine, Vec::new(), artefacts, Compiler::Inside);
-        let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        // The guest has this thread, and files are read on others: one more would only take time to start.
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         let code = match (&self.invoke, is_wasi01_command(&bytes)) {
             (Some(function), _) => {

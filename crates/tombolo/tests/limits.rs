@@ -163,3 +163,42 @@ fn code_that_is_gone_from_the_cache_is_compiled_again() {
     std::fs::remove_dir_all(sandbox.cache()).unwrap();
     assert_eq!(up.get("/").status, 200);
 }
+
+/// The pool is made after the first answer, and everybody moves to it: requests that began before end as
+/// they began, those that come meanwhile are served, and instances that are kept are not kept for ever.
+#[test]
+fn the_pool_is_made_after_the_first_answer_and_nobody_is_lost() {
+    for isolation in ["fresh", "pool"] {
+        let (_sandbox, up) = web("", &["--isolation", isolation]);
+        assert!(!up.has_pool(), "nobody has asked for anything");
+        let mut slow = up.connect();
+        slow.send("GET /sleep?ms=3000 HTTP/1.1\r\nhost: a\r\n\r\n");
+        let mut others = up.connect();
+        eventually("the pool", Duration::from_secs(30), || {
+            assert_eq!(others.get("/").status, 200);
+            up.has_pool()
+        });
+        for _ in 0..100 {
+            assert_eq!(others.get("/").status, 200);
+        }
+        assert_eq!(slow.answer().expect("an answer").status, 200, "it began without the pool");
+    }
+}
+
+/// Where nothing is cached, code is copied from one engine to the other.
+#[test]
+fn without_a_cache_a_component_moves_to_the_pool_too() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.web_app("");
+    // A file where the folder of the cache would be.
+    sandbox.file("no-folder", "");
+    let mut command = sandbox.command(&["up", "--listen", "127.0.0.1:0"]);
+    command.env("TOMBOLO_CACHE_DIR", sandbox.path().join("no-folder"));
+    let up = Up::spawn(command);
+    up.said("compiles again");
+    eventually("the pool", Duration::from_secs(30), || up.get("/").status == 200 && up.has_pool());
+    for _ in 0..10 {
+        assert_eq!(up.get("/").status, 200);
+    }
+    assert!(!up.said("Listening").contains("stays without the pool"));
+}

@@ -26,6 +26,17 @@ pub(crate) enum Kind {
     Wasmtime03,
     Tombolo03,
     Tombolo03Pool,
+    /// Given the component, with its own cache off.
+    WasmtimeUncompiled,
+}
+
+/// What a server finds compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caches {
+    /// What was compiled before.
+    Kept,
+    /// Nothing.
+    Empty,
 }
 
 impl Kind {
@@ -53,6 +64,7 @@ impl Kind {
             Self::Wasmtime03 => "wasmtime serve, 0.3, its reuse",
             Self::Tombolo03 => "tombolo up, 0.3",
             Self::Tombolo03Pool => "tombolo up, 0.3, pool",
+            Self::WasmtimeUncompiled => "wasmtime serve, not compiled",
         }
     }
 }
@@ -91,7 +103,7 @@ pub(crate) struct Server {
 
 impl Setup {
     pub(crate) fn new(root: &Path) -> Result<Self, String> {
-        guests::build(root)?;
+        guests::build(root, &[])?;
         let built = Command::new("cargo")
             .args(["build", "--release", "--package", "tombolo"])
             .current_dir(root)
@@ -109,6 +121,11 @@ impl Setup {
 
     /// Starts a server on the first core and waits for its first answer.
     pub(crate) fn start(&self, kind: Kind) -> Result<Server, String> {
+        self.start_with(kind, Caches::Kept)
+    }
+
+    /// The same, with what it may find compiled.
+    pub(crate) fn start_with(&self, kind: Kind, caches: Caches) -> Result<Server, String> {
         let address = free_address()?;
         let mut command = Command::new("taskset");
         command.args(["-c", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -122,7 +139,7 @@ impl Setup {
         let tombolo = |command: &mut Command, hello: &Hello, isolation: &str| {
             command.arg(&self.tombolo).arg("up").arg(&hello.component);
             command.args(["--isolation", isolation, "--listen", &address_text]);
-            command.env("TOMBOLO_CACHE_DIR", self.work.join("cache"));
+            command.env("TOMBOLO_CACHE_DIR", self.cache(caches));
         };
         match kind {
             Kind::Hyper => {
@@ -133,6 +150,10 @@ impl Setup {
             Kind::WasmtimeReuse => wasmtime(&mut command, &self.hello, &REUSE),
             Kind::Wasmtime03 => {
                 wasmtime(&mut command, &self.hello03, &["-Sp3=y", "-Wcomponent-model-async=y"]);
+            }
+            Kind::WasmtimeUncompiled => {
+                command.arg(&self.wasmtime).args(["serve", "-Scli", "-Ccache=n", "--addr", &address_text]);
+                command.arg(&self.hello.component);
             }
             Kind::Tombolo => tombolo(&mut command, &self.hello, "fresh"),
             Kind::TomboloPool => tombolo(&mut command, &self.hello, "pool"),
@@ -156,6 +177,43 @@ impl Setup {
         let server = Server { name: "tombolo up, many", address, child };
         server.first_answer("/a0", time)?;
         Ok(server)
+    }
+
+    /// The folder of our cache.
+    pub(crate) fn cache(&self, caches: Caches) -> PathBuf {
+        self.work.join(if caches == Caches::Kept { "cache" } else { "cache-empty" })
+    }
+
+    /// Empties the cache that is to be empty.
+    pub(crate) fn prepare_cache(&self, caches: Caches) -> Result<(), String> {
+        if caches == Caches::Kept {
+            return Ok(());
+        }
+        let folder = self.cache(caches);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(format!("cannot empty `{}`: {error}", folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Our program.
+    pub(crate) fn tombolo(&self) -> &Path {
+        &self.tombolo
+    }
+
+    /// The peer's.
+    pub(crate) fn wasmtime(&self) -> &Path {
+        &self.wasmtime
+    }
+
+    /// A guest, compiled by the peer.
+    pub(crate) fn compiled(&self, guest: &Path) -> Result<PathBuf, String> {
+        let name = guest.file_stem().unwrap_or_default().to_string_lossy();
+        let compiled = self.work.join(format!("{name}.cwasm"));
+        compile(&self.wasmtime, &[], guest, &compiled)?;
+        Ok(compiled)
     }
 
     /// Where what a benchmark makes is kept.
@@ -237,10 +295,13 @@ fn free_address() -> Result<SocketAddr, String> {
 fn hello(root: &Path, work: &Path, wasmtime: &Path, name: &str, flags: &[&str]) -> Result<Hello, String> {
     let component = root.join(format!("target/guests/wasm/{name}.wasm"));
     let compiled = work.join(format!("{name}.cwasm"));
-    let compile =
-        Command::new(wasmtime).arg("compile").args(flags).arg(&component).arg("-o").arg(&compiled).status();
-    succeeded("wasmtime compile", compile)?;
+    compile(wasmtime, flags, &component, &compiled)?;
     Ok(Hello { component, compiled })
+}
+
+fn compile(wasmtime: &Path, flags: &[&str], from: &Path, to: &Path) -> Result<(), String> {
+    let compile = Command::new(wasmtime).arg("compile").args(flags).arg(from).arg("-o").arg(to).status();
+    succeeded("wasmtime compile", compile)
 }
 
 /// The `wasmtime` command, installed under `work` if it is not there.

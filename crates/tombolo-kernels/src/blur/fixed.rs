@@ -7,7 +7,10 @@
     path = "fixed/plain.rs"
 )]
 mod lanes;
-#[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), expect(dead_code, reason = "there are lanes"))]
+#[cfg_attr(
+    all(target_arch = "wasm32", target_feature = "simd128"),
+    expect(dead_code, reason = "there are lanes")
+)]
 mod portable;
 
 use super::strip::Strip;

@@ -75,7 +75,8 @@ fn sum<'a>(weights: &[f32], at: impl Fn(isize) -> &'a [f32], out: &mut [f32]) {
         let from = chunk * LANES;
         let mut sums = [0.0; LANES];
         if let Some(out) = out.first_chunk_mut::<LANES>() {
-            let block = |distance| at(distance)[from..].first_chunk::<LANES>().expect("all are as long as `out`");
+            let block =
+                |distance| at(distance)[from..].first_chunk::<LANES>().expect("all are as long as `out`");
             add(&mut sums, block(0), &[0.0; LANES], weights[0]);
             for (distance, weight) in weights.iter().enumerate().skip(1) {
                 add(&mut sums, block(-(distance as isize)), block(distance as isize), *weight);

@@ -39,7 +39,8 @@ impl<'p> Strips<'p> {
         let rows = height.div_ceil(threads * STRIPS_EACH).max(4 * radius);
         let count = height.div_ceil(rows);
         let halo_bytes = radius * stride;
-        let bytes = (2 * count).checked_mul(halo_bytes).ok_or(KernelError::OutOfMemory { bytes: usize::MAX })?;
+        let bytes =
+            (2 * count).checked_mul(halo_bytes).ok_or(KernelError::OutOfMemory { bytes: usize::MAX })?;
         at_least(halos, 0, bytes)?;
         let copies = halos[..bytes].chunks_exact_mut(stride);
         let sources = (0..count).flat_map(|strip| {

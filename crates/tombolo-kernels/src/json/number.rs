@@ -4,8 +4,8 @@
 
 /// Powers of ten that a 64-bit float holds exactly.
 const EXACT: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-    1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 /// Digits that always fit 64 bits.
 const DIGITS_MAX: usize = 19;
@@ -226,7 +226,11 @@ impl Whole {
 fn divide(mut above: Whole, mut below: Whole) -> f64 {
     // Of the same length in bits, the quotient is from a half to two: 66 bits of it are enough.
     let shift = above.bits() as i32 - below.bits() as i32;
-    if shift > 0 { below.shift_left(shift as usize) } else { above.shift_left(-shift as usize) }
+    if shift > 0 {
+        below.shift_left(shift as usize)
+    } else {
+        above.shift_left(-shift as usize)
+    }
     let mut quotient = 0_u128;
     for _ in 0..66 {
         quotient = quotient << 1 | u128::from(above.take(&below));
@@ -277,11 +281,24 @@ mod tests {
     #[test]
     fn edges_are_rounded_as_they_should() {
         for text in [
-            "0", "-0", "0.0e999", "1e999", "1e-999", "1.7976931348623157e308", "1.7976931348623159e308",
-            "4.9e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "2.2250738585072011e-308",
-            "9007199254740993", "9007199254740993.0000000000000000000000001", "18446744073709551615",
-            "0.000000000000000000000000000000000000000000001", "123456789012345678901234567890e-30",
-            "1e99999999999999999999", "1e-99999999999999999999",
+            "0",
+            "-0",
+            "0.0e999",
+            "1e999",
+            "1e-999",
+            "1.7976931348623157e308",
+            "1.7976931348623159e308",
+            "4.9e-324",
+            "2.4703282292062327e-324",
+            "2.4703282292062328e-324",
+            "2.2250738585072011e-308",
+            "9007199254740993",
+            "9007199254740993.0000000000000000000000001",
+            "18446744073709551615",
+            "0.000000000000000000000000000000000000000000001",
+            "123456789012345678901234567890e-30",
+            "1e99999999999999999999",
+            "1e-99999999999999999999",
         ] {
             check(text);
         }

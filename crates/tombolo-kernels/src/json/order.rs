@@ -12,12 +12,24 @@ use crate::memory::reserve;
 ///
 /// Descending is ascending of the rows from the last to the first, read backwards: so rows that are alike
 /// come out as they were.
-pub(super) fn permutation(bytes: &[u8], rows: &Rows, direction: Direction, work: &Work<'_>) -> Step<Vec<u32>> {
+pub(super) fn permutation(
+    bytes: &[u8],
+    rows: &Rows,
+    direction: Direction,
+    work: &Work<'_>,
+) -> Step<Vec<u32>> {
     let is_down = direction == Direction::Descending;
     let tie = if is_down { u32::MAX } else { 0 };
     let mut permutation = Vec::new();
     reserve(&mut permutation, rows.kinds.len())?;
-    for class in [&[Kind::Missing][..], &[Kind::Number], &[Kind::Text, Kind::Escaped], &[Kind::False], &[Kind::True], &[Kind::Nested]] {
+    for class in [
+        &[Kind::Missing][..],
+        &[Kind::Number],
+        &[Kind::Text, Kind::Escaped],
+        &[Kind::False],
+        &[Kind::True],
+        &[Kind::Nested],
+    ] {
         let mut entries = entries(rows, class, is_down)?;
         match class[0] {
             Kind::Number => radix::share(&mut entries, work, |entries, scratch| {
@@ -28,7 +40,9 @@ pub(super) fn permutation(bytes: &[u8], rows: &Rows, direction: Direction, work:
                 let texts = Texts::new(bytes, rows)?;
                 let depth = texts.common(&entries, 0);
                 texts.set_keys(&mut entries, depth);
-                radix::share(&mut entries, work, |entries, scratch| texts.sort(entries, scratch, tie, depth))?;
+                radix::share(&mut entries, work, |entries, scratch| {
+                    texts.sort(entries, scratch, tie, depth)
+                })?;
             }
             _ => {}
         }

@@ -32,7 +32,9 @@ const SHARED_MIN: usize = 1 << 16;
 pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     let len = entries.len();
     if len < COUNT_MIN {
-        return compare(entries, &|left, right| (left.key, left.row ^ tie).cmp(&(right.key, right.row ^ tie)));
+        return compare(entries, &|left, right| {
+            (left.key, left.row ^ tie).cmp(&(right.key, right.row ^ tie))
+        });
     }
     let Some((min, width)) = range(entries) else { return };
     let passes = width.div_ceil(DIGIT_BITS).min(PASSES_MAX);
@@ -40,7 +42,11 @@ pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
     let scratch = &mut scratch[..len];
     for pass in 0..passes {
         let shift = lowest + pass * DIGIT_BITS;
-        if pass % 2 == 0 { scatter(entries, scratch, min, shift) } else { scatter(scratch, entries, min, shift) }
+        if pass % 2 == 0 {
+            scatter(entries, scratch, min, shift)
+        } else {
+            scatter(scratch, entries, min, shift)
+        }
     }
     if passes % 2 == 1 {
         entries.copy_from_slice(scratch);
@@ -118,7 +124,11 @@ fn scatter(from: &[Entry], to: &mut [Entry], min: u64, shift: u32) {
 }
 
 /// Calls `each` with every run of two or more neighbours that are the same to `of`.
-pub(super) fn for_runs(entries: &mut [Entry], of: impl Fn(&Entry) -> u64, mut each: impl FnMut(&mut [Entry])) {
+pub(super) fn for_runs(
+    entries: &mut [Entry],
+    of: impl Fn(&Entry) -> u64,
+    mut each: impl FnMut(&mut [Entry]),
+) {
     let mut start = 0;
     while start < entries.len() {
         let first = of(&entries[start]);
@@ -143,11 +153,15 @@ pub(super) fn share(
     let parts = if entries.len() < SHARED_MIN { 1 } else { work.crew.size() };
     let range = if parts > 1 { range(entries) } else { None };
     let Some((min, width)) = range else {
-        return work.share(1, std::iter::once(()).zip(std::iter::once(Mutex::new((entries, scratch)))), |turn, (_, lent)| {
-            let (entries, scratch) = &mut *locked(&lent);
-            each(entries, scratch)?;
-            turn.done(1)
-        });
+        return work.share(
+            1,
+            std::iter::once(()).zip(std::iter::once(Mutex::new((entries, scratch)))),
+            |turn, (_, lent)| {
+                let (entries, scratch) = &mut *locked(&lent);
+                each(entries, scratch)?;
+                turn.done(1)
+            },
+        );
     };
     let shift = width.saturating_sub(DIGIT_BITS);
     let ends = bounds(entries, parts, min, shift);

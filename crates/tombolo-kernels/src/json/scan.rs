@@ -98,7 +98,9 @@ impl Lexer<'_> {
     #[cold]
     fn no_row(&self) -> Step<bool> {
         match starts_value(self.peek()) {
-            true => Err(KernelError::NotRows { offset: self.at, reason: "expected every row to be an object" }),
+            true => {
+                Err(KernelError::NotRows { offset: self.at, reason: "expected every row to be an object" })
+            }
             false => self.wrong("expected a row"),
         }
     }

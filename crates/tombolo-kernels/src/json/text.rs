@@ -23,7 +23,9 @@ pub(super) struct Texts<'j> {
 
 impl<'j> Texts<'j> {
     pub(super) fn new(bytes: &'j [u8], rows: &'j Rows) -> Step<Self> {
-        let escaped = || rows.kinds.iter().zip(&rows.values).enumerate().filter(|(_, (kind, _))| **kind == Kind::Escaped);
+        let escaped = || {
+            rows.kinds.iter().zip(&rows.values).enumerate().filter(|(_, (kind, _))| **kind == Kind::Escaped)
+        };
         let (mut plain, mut spans) = (Vec::new(), Vec::new());
         reserve(&mut plain, escaped().map(|(_, (_, value))| ends(*value).1 - ends(*value).0).sum())?;
         reserve(&mut spans, escaped().count())?;
@@ -68,7 +70,13 @@ impl<'j> Texts<'j> {
     }
 
     /// Sorts entries whose keys are the bytes from `depth` on, before which their strings are alike.
-    pub(super) fn sort(&self, entries: &mut [Entry], scratch: &mut [Entry], tie: u32, depth: usize) -> Step<()> {
+    pub(super) fn sort(
+        &self,
+        entries: &mut [Entry],
+        scratch: &mut [Entry],
+        tie: u32,
+        depth: usize,
+    ) -> Step<()> {
         // Long runs of strings that are alike so far: what is yet to be sorted, and from which byte on.
         let mut runs = Vec::new();
         self.sort_level(entries, 0, scratch, tie, depth, &mut runs)?;

@@ -23,7 +23,8 @@ pub(super) fn rows(sorted: &Sorted, source: &[u8], target: &mut [u8], work: &Wor
     for (at, rows) in order.chunks(part_rows).enumerate() {
         // The last row has no comma behind it, and all that is left.
         let is_last = (at + 1) * part_rows >= order.len();
-        let bytes = if is_last { rest.len() } else { rows.iter().map(|row| sorted.span(*row).len() + 1).sum() };
+        let bytes =
+            if is_last { rest.len() } else { rows.iter().map(|row| sorted.span(*row).len() + 1).sum() };
         let (part, after) = rest.split_at_mut(bytes);
         parts.push((rows, part));
         rest = after;
@@ -56,7 +57,8 @@ fn copy(source: &[u8], from: usize, target: &mut [u8], at: usize, end: usize) {
     match (source.get(from..from + length), target.get_mut(at..at + length)) {
         // By blocks: a call to copy so few bytes would take longer than this.
         (Some(source), Some(target)) => {
-            for (to, from) in target.as_chunks_mut::<BLOCK>().0.iter_mut().zip(source.as_chunks::<BLOCK>().0) {
+            for (to, from) in target.as_chunks_mut::<BLOCK>().0.iter_mut().zip(source.as_chunks::<BLOCK>().0)
+            {
                 *to = *from;
             }
         }

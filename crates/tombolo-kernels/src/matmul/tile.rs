@@ -27,10 +27,9 @@ pub(super) fn best_f32() -> Tile<f32> {
         return tile;
     }
     #[cfg(target_feature = "relaxed-simd")]
-    use relaxed::multiply_f32 as multiply;
+    return Tile { rows: 3, columns: 12, multiply: relaxed::multiply_f32 };
     #[cfg(not(target_feature = "relaxed-simd"))]
-    let multiply = multiply::<f32, 3, 12>;
-    Tile { rows: 3, columns: 12, multiply }
+    Tile { rows: 3, columns: 12, multiply: multiply::<f32, 3, 12> }
 }
 
 /// The tile for `f64`.

@@ -6,6 +6,7 @@
 //!
 //! Source: Spin, `crates/manifest/src/schema/v2.rs`.
 
+mod assets;
 mod fields;
 mod read;
 mod settings;

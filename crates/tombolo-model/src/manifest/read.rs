@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::ManifestError;
+use super::assets::assets;
 use super::fields::{Document, Fields, Placed, nearest};
 use super::settings::{Settings, settings};
 use super::template;
@@ -29,9 +30,13 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
     let version = application.text("version")?.map(|text| text.value.to_owned());
     application.ignore(&["description", "authors", "targets"]);
     let base = base(&application)?;
-    let defaults = match application.table("tool")? {
-        Some(tool) => settings(&tool, &Settings::DEFAULT)?,
-        None => Settings::DEFAULT,
+    let (defaults, assets) = match tombolo(&application)? {
+        None => (Settings::DEFAULT, Vec::new()),
+        Some(table) => {
+            let read = (settings(&table, &Settings::DEFAULT)?, assets(&table, &base)?);
+            table.done()?;
+            read
+        }
     };
     application.done()?;
 
@@ -46,7 +51,15 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
     }
     let triggers = triggers(&root, &base, &mut components, &variables, &defaults)?;
     root.done()?;
-    Ok(App { name, version, spin_headers: true, base: base.to_string(), triggers, components })
+    Ok(App { name, version, spin_headers: true, base: base.to_string(), triggers, assets, components })
+}
+
+/// `tool.tombolo`: what Spin lacks. What other tools keep beside it is theirs.
+fn tombolo<'a>(fields: &Fields<'a>) -> Result<Option<Fields<'a>>, ManifestError> {
+    match fields.table("tool")? {
+        Some(tool) => tool.table("tombolo"),
+        None => Ok(None),
+    }
 }
 
 fn version(root: &Fields<'_>) -> Result<(), ManifestError> {
@@ -114,9 +127,13 @@ fn component(
 ) -> Result<Component, ManifestError> {
     let source = source(fields)?;
     fields.ignore(&["description", "targets", "profile"]);
-    let Settings { limits, isolation } = match fields.table("tool")? {
-        Some(tool) => settings(&tool, defaults)?,
+    let Settings { limits, isolation } = match tombolo(fields)? {
         None => defaults.clone(),
+        Some(table) => {
+            let read = settings(&table, defaults)?;
+            table.done()?;
+            read
+        }
     };
     let component = Component {
         environment: environment(fields)?,
@@ -327,7 +344,7 @@ fn executor(fields: &Fields<'_>) -> Result<(), ManifestError> {
     table.done()
 }
 
-fn required<'a>(
+pub(super) fn required<'a>(
     fields: &Fields<'a>,
     field: &'static str,
     expected: &str,
@@ -335,7 +352,7 @@ fn required<'a>(
     fields.text(field)?.ok_or_else(|| fields.missing(field, expected))
 }
 
-fn at(fields: &Fields<'_>, place: &Placed<&str>, error: impl std::error::Error) -> ManifestError {
+pub(super) fn at(fields: &Fields<'_>, place: &Placed<&str>, error: impl std::error::Error) -> ManifestError {
     fields.error(place.span.clone(), error.to_string())
 }
 

@@ -17,13 +17,12 @@ impl Settings {
     pub(super) const DEFAULT: Self = Self { limits: Limits::DEFAULT, isolation: Isolation::Fresh };
 }
 
-/// Reads the table `tombolo` of `tool` over `defaults`; what other tools keep beside it is theirs.
-pub(super) fn settings(tool: &Fields<'_>, defaults: &Settings) -> Result<Settings, ManifestError> {
-    let Some(table) = tool.table("tombolo")? else { return Ok(defaults.clone()) };
+/// Reads the settings of a component from the table `tombolo`, over `defaults`.
+pub(super) fn settings(table: &Fields<'_>, defaults: &Settings) -> Result<Settings, ManifestError> {
     let mut settings = defaults.clone();
     let limits = &mut settings.limits;
     // One wasm32 memory is at most 4 GiB; a pool slot is no larger.
-    if let Some(number) = at_most(&table, "memory_mib_max", 4096)? {
+    if let Some(number) = at_most(table, "memory_mib_max", 4096)? {
         limits.memory_bytes_max = number << 20;
     }
     let milliseconds =
@@ -40,7 +39,7 @@ pub(super) fn settings(tool: &Fields<'_>, defaults: &Settings) -> Result<Setting
         ("outbound_connections_max", &mut limits.outbound_connections_max),
     ];
     for (field, limit) in counts {
-        if let Some(number) = at_most(&table, field, u32::MAX.into())? {
+        if let Some(number) = at_most(table, field, u32::MAX.into())? {
             *limit = u32::try_from(number).expect("checked to be at most that");
         }
     }
@@ -54,8 +53,7 @@ pub(super) fn settings(tool: &Fields<'_>, defaults: &Settings) -> Result<Setting
             *limit = number.value;
         }
     }
-    settings.isolation = isolation(&table, defaults.isolation)?;
-    table.done()?;
+    settings.isolation = isolation(table, defaults.isolation)?;
     Ok(settings)
 }
 

@@ -102,6 +102,7 @@ fn bare(file: &Path) -> App {
             raw_route: "/...".to_owned(),
             component: id.clone(),
         }],
+        assets: Vec::new(),
         components: BTreeMap::from([(id.clone(), Component::bare(id, source))]),
     }
 }

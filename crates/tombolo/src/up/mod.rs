@@ -184,12 +184,18 @@ pub(crate) fn say(text: &str) {
 }
 
 fn banner(app: &App, address: SocketAddr) -> String {
-    let width = app.triggers.iter().map(|trigger| trigger.raw_route.len()).max().unwrap_or(0);
-    let route = |trigger: &tombolo_model::HttpTrigger| {
-        let pattern = trigger.route.as_ref()?;
-        Some(format!("  {:width$}  {}\n", pattern.to_string(), trigger.component))
-    };
-    let routes: String = app.triggers.iter().filter_map(route).collect();
+    let components = app
+        .triggers
+        .iter()
+        .filter_map(|trigger| Some((trigger.route.as_ref()?.to_string(), trigger.component.to_string())));
+    let assets = app
+        .assets
+        .iter()
+        .map(|assets| (assets.route.to_string(), format!("files in {}", assets.directory.display())));
+    let routes: Vec<(String, String)> = components.chain(assets).collect();
+    let width = routes.iter().map(|(route, _)| route.len()).max().unwrap_or(0);
+    let routes: String =
+        routes.iter().map(|(route, answerer)| format!("  {route:width$}  {answerer}\n")).collect();
     format!("Serving {}\n{routes}Listening on http://{address}\n", app.name)
 }
 
@@ -204,6 +210,9 @@ fn refusal(error: &NodeError, app: &App) -> Failure {
             if has_build && source.kind() == io::ErrorKind::NotFound =>
         {
             "build it first: `tombolo up --build`"
+        }
+        NodeError::Load(LoadError::Assets { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            "build what goes there first, or correct `directory`, which is relative to the manifest"
         }
         _ => return failure,
     };

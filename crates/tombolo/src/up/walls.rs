@@ -76,6 +76,7 @@ pub(crate) fn plan(source: &Source, app: &App, state: &Path, cache: Option<&Path
         }
         plan.read.extend(component.files.iter().map(|mount| source.root().join(&mount.source)));
     }
+    plan.read.extend(app.assets.iter().map(|assets| source.root().join(&assets.directory)));
     let _ = fs::create_dir_all(state);
     plan.write.push(state.to_owned());
     if let Some(cache) = cache {
@@ -100,7 +101,8 @@ mod tests {
         let file = root.join("spin.toml");
         let text = "spin_manifest_version = 2\n[application]\nname = \"app\"\n[[trigger.http]]\n\
             route = \"/...\"\ncomponent = \"web\"\n[component.web]\nsource = \"../web.wasm\"\n\
-            files = [{ source = \"/srv/assets\", destination = \"/\" }]\n";
+            files = [{ source = \"/srv/assets\", destination = \"/\" }]\n\
+            [[application.tool.tombolo.static]]\nroute = \"/s/...\"\ndirectory = \"../dist\"\n";
         fs::write(&file, text).unwrap();
         let source = Source::find(&root, BTreeMap::new()).unwrap();
         let (state, cache) = (root.join(".tombolo"), folder.path().join("cache/artefacts"));
@@ -108,7 +110,7 @@ mod tests {
         let program = Plan::program();
         assert_eq!(
             found.read[program.read.len()..],
-            [root.clone(), root.join("../web.wasm"), "/srv/assets".into()]
+            [root.clone(), root.join("../web.wasm"), "/srv/assets".into(), root.join("../dist")]
         );
         assert_eq!(found.write[program.write.len()..], [state.clone(), cache.clone()]);
         assert_eq!(found.run, program.run);

@@ -5,8 +5,8 @@
 
 use std::arch::wasm32::{
     i8x16_shuffle, i16x8_add, i16x8_extadd_pairwise_u8x16, i16x8_extend_high_u8x16, i16x8_extend_low_u8x16,
-    i16x8_narrow_i32x4, i16x8_shuffle, i32x4_add, i32x4_dot_i16x8, i32x4_shr, i32x4_splat, u8x16_narrow_i16x8, v128,
-    v128_load, v128_store,
+    i16x8_narrow_i32x4, i16x8_shuffle, i32x4_add, i32x4_dot_i16x8, i32x4_shr, i32x4_splat,
+    u8x16_narrow_i16x8, v128, v128_load, v128_store,
 };
 
 use crate::blur::weights::{FRACTION_BITS, FixedWeights};
@@ -69,7 +69,9 @@ fn sum(weights: &FixedWeights, shift: u32, middle: Wide, both: impl Fn(usize) ->
         }
         let odd = both(2 * pair + 1);
         let weight = i32x4_splat(i32::from(weight[0]) & 0xFFFF | i32::from(weight[1]) << 16);
-        let mut add = |sum: usize, side_by_side| sums[sum] = i32x4_add(sums[sum], i32x4_dot_i16x8(side_by_side, weight));
+        let mut add = |sum: usize, side_by_side| {
+            sums[sum] = i32x4_add(sums[sum], i32x4_dot_i16x8(side_by_side, weight))
+        };
         add(0, i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(even[0], odd[0]));
         add(1, i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(even[0], odd[0]));
         add(2, i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(even[1], odd[1]));

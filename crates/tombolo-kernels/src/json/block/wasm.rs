@@ -1,7 +1,8 @@
 //! Blocks in WebAssembly's 128-bit registers.
 
 use std::arch::wasm32::{
-    i8x16_bitmask, i8x16_eq, i8x16_lt, i8x16_splat, u8x16_gt, u8x16_splat, u8x16_sub, v128, v128_load, v128_or,
+    i8x16_bitmask, i8x16_eq, i8x16_lt, i8x16_splat, u8x16_gt, u8x16_splat, u8x16_sub, v128, v128_load,
+    v128_or,
 };
 
 #[derive(Clone, Copy)]

@@ -74,7 +74,8 @@ fn cut(bytes: &[u8], from: usize, threads: usize) -> Vec<Part> {
 /// A place behind `at` where a row may begin.
 fn guess(bytes: &[u8], at: usize, head: &[u8]) -> Option<usize> {
     let window = &bytes[at..bytes.len().min(at + GUESS_BYTES_MAX)];
-    let mut braces = window.iter().enumerate().filter(|(_, byte)| **byte == b'{').map(|(place, _)| at + place);
+    let mut braces =
+        window.iter().enumerate().filter(|(_, byte)| **byte == b'{').map(|(place, _)| at + place);
     braces.find(|place| {
         let before = bytes[..*place].iter().rev().find(|byte| !byte.is_ascii_whitespace());
         before == Some(&b',') && bytes[*place..].starts_with(head)
@@ -176,7 +177,11 @@ mod tests {
         let sort = |crew: &dyn Crew| {
             let work = Work { crew, watch: &Silent };
             let sorted = sort_json(text.as_bytes(), &Key::parse("k").unwrap(), Direction::Ascending, &work)?;
-            Ok::<_, KernelError>((sorted.permutation().to_vec(), sorted.starts().to_vec(), sorted.ends().to_vec()))
+            Ok::<_, KernelError>((
+                sorted.permutation().to_vec(),
+                sorted.starts().to_vec(),
+                sorted.ends().to_vec(),
+            ))
         };
         assert!(sort(&Many) == sort(&Alone));
     }
@@ -187,7 +192,8 @@ mod tests {
 
     #[test]
     fn rows_that_begin_alike_are_cut_rightly() {
-        let text = text(|at| format!(r#"{{"k":{},"name":"somebody or other","x":[1,2,3]}}"#, at * 7919 % 60_000));
+        let text =
+            text(|at| format!(r#"{{"k":{},"name":"somebody or other","x":[1,2,3]}}"#, at * 7919 % 60_000));
         let parts = cut(text.as_bytes(), 1, 3);
         assert!(parts.len() > 5);
         check(&text);
@@ -197,12 +203,16 @@ mod tests {
     fn wrong_guesses_are_found_out() {
         // In texts, in arrays of objects, and of rows that are longer than a part.
         check(&text(|at| format!(r#"{{"k":{at},"text":"a ,{{\"k\":1}},{{\"k\":2}}, and on it goes"}}"#)));
-        check(&text(|at| format!(r#"{{"k":{},"rows":[{{"k":1}},{{"k":2}},{{"k":3}},{{"k":[]}}]}}"#, at % 77)));
+        check(&text(|at| {
+            format!(r#"{{"k":{},"rows":[{{"k":1}},{{"k":2}},{{"k":3}},{{"k":[]}}]}}"#, at % 77)
+        }));
         check(&text(|at| {
             let inner = if at % 20_000 == 7 { r#",{"k":5}"#.repeat(200_000) } else { String::new() };
             format!(r#"{{"k":{},"rows":[{{"k":1}}{inner}],"and":"so on and on"}}"#, at % 77)
         }));
-        check(&text(|at| format!(r#"{{"{}":{at},"k":{},"different":"names at the beginning"}}"#, at % 9, at % 5)));
+        check(&text(|at| {
+            format!(r#"{{"{}":{at},"k":{},"different":"names at the beginning"}}"#, at % 9, at % 5)
+        }));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::arch::wasm32::{f32x4, f32x4_extract_lane as lane, f32x4_relaxed_madd, f
 pub(super) fn multiply_f32(a: &[f32], b: &[f32], product: &mut [f32]) {
     let mut sums = [[f32x4_splat(0.0); 3]; 3];
     for (a, b) in a.as_chunks::<3>().0.iter().zip(b.as_chunks::<12>().0) {
-        let columns = [f32x4(b[0], b[1], b[2], b[3]), f32x4(b[4], b[5], b[6], b[7]), f32x4(b[8], b[9], b[10], b[11])];
+        let columns =
+            [f32x4(b[0], b[1], b[2], b[3]), f32x4(b[4], b[5], b[6], b[7]), f32x4(b[8], b[9], b[10], b[11])];
         for (sums, a) in sums.iter_mut().zip(a) {
             let a = f32x4_splat(*a);
             for (sum, column) in sums.iter_mut().zip(columns) {

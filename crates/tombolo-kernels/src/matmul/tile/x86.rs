@@ -34,7 +34,11 @@ macro_rules! compiled_for {
                 product: &mut [T],
             ) {
                 #[target_feature(enable = $features)]
-                fn compiled<T: Real, const ROWS: usize, const COLUMNS: usize>(a: &[T], b: &[T], product: &mut [T]) {
+                fn compiled<T: Real, const ROWS: usize, const COLUMNS: usize>(
+                    a: &[T],
+                    b: &[T],
+                    product: &mut [T],
+                ) {
                     sum::<T, ROWS, COLUMNS>(a, b, product, T::fused);
                 }
                 // SAFETY: `best_f32` and `best_f64` alone name this function, after they found the features.

@@ -2,8 +2,8 @@
 //! stand side by side, as do their weights.
 
 use std::arch::wasm32::{
-    f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i8x16_shuffle, i16x8_extend_high_u8x16, i16x8_extend_low_u8x16,
-    i32x4_add, i32x4_dot_i16x8, i32x4_splat, v128, v128_load, v128_store,
+    f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i8x16_shuffle, i16x8_extend_high_u8x16,
+    i16x8_extend_low_u8x16, i32x4_add, i32x4_dot_i16x8, i32x4_splat, v128, v128_load, v128_store,
 };
 
 use super::WHOLE_BITS;

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Whole-lab tests: the built page in Chromium. One at a time, because they measure. */
+export default defineConfig({
+  test: {
+    include: ["tests/**/*.test.ts"],
+    environment: "node",
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
