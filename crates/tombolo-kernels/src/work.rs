@@ -96,9 +96,26 @@ impl Work<'_> {
         parts: P,
         each: impl Fn(&Turn<'_>, P::Item) -> Result<(), KernelError> + Sync,
     ) -> Result<(), KernelError> {
-        let queue = Mutex::new(Queue { parts, at_work: 0 });
-        let ended = Condvar::new();
-        let state = State { done: AtomicU32::new(0), total, stops: AtomicBool::new(false) };
+        let parts = Mutex::new(parts);
+        self.drive(total, &|turn| {
+            let part = locked(&parts).next()?;
+            Some(each(turn, part))
+        })
+    }
+
+    /// What is the same for all kinds of parts. `next` does one, or answers nothing if none is left.
+    fn drive(
+        &self,
+        total: u32,
+        next: &(dyn Fn(&Turn<'_>) -> Option<Result<(), KernelError>> + Sync),
+    ) -> Result<(), KernelError> {
+        let state = State {
+            done: AtomicU32::new(0),
+            total,
+            stops: AtomicBool::new(false),
+            at_work: Mutex::new(0),
+            ended: Condvar::new(),
+        };
         let failure = Mutex::new(None);
         let fail = |error| {
             locked(&failure).get_or_insert(error);
@@ -106,16 +123,18 @@ impl Work<'_> {
         };
         self.crew.run(&|rank| {
             let turn = Turn { rank, state: &state, watch: self.watch };
-            while let Some(part) = take(&queue, &state) {
-                each(&turn, part).unwrap_or_else(fail);
-                let mut queue = locked(&queue);
-                queue.at_work -= 1;
-                if queue.at_work == 0 {
-                    ended.notify_all();
+            while !state.stops.load(Ordering::Relaxed) {
+                // Before a part is taken: who finds none left must see that this one is not ended.
+                *locked(&state.at_work) += 1;
+                let result = next(&turn);
+                state.leave();
+                match result {
+                    Some(result) => result.unwrap_or_else(fail),
+                    None => break,
                 }
             }
             if rank == 0 {
-                turn.watch_others(&queue, &ended).unwrap_or_else(fail);
+                turn.watch_others().unwrap_or_else(fail);
             }
         });
         match locked(&failure).take() {
@@ -125,27 +144,24 @@ impl Work<'_> {
     }
 }
 
-/// Parts that nobody has taken, and how many are not ended of those that somebody took.
-struct Queue<P> {
-    parts: P,
-    at_work: usize,
-}
-
-/// The next part, unless the work is to stop.
-fn take<P: Iterator>(queue: &Mutex<Queue<P>>, state: &State) -> Option<P::Item> {
-    if state.stops.load(Ordering::Relaxed) {
-        return None;
-    }
-    let mut queue = locked(queue);
-    let part = queue.parts.next()?;
-    queue.at_work += 1;
-    Some(part)
-}
-
 struct State {
     done: AtomicU32,
     total: u32,
     stops: AtomicBool,
+    /// Threads that are at a part.
+    at_work: Mutex<usize>,
+    /// The last of them left.
+    ended: Condvar,
+}
+
+impl State {
+    fn leave(&self) {
+        let mut at_work = locked(&self.at_work);
+        *at_work -= 1;
+        if *at_work == 0 {
+            self.ended.notify_all();
+        }
+    }
 }
 
 /// How often the calling thread looks at the watch when it has nothing else to do.
@@ -178,15 +194,15 @@ impl Turn<'_> {
     }
 
     /// Waits for parts that other threads are at, and asks the watch meanwhile.
-    fn watch_others<P>(&self, queue: &Mutex<Queue<P>>, ended: &Condvar) -> Result<(), KernelError> {
-        while locked(queue).at_work > 0 {
-            let queue = locked(queue);
-            if queue.at_work > 0 {
-                drop(ended.wait_timeout(queue, PAUSE));
-                self.done(0)?;
+    fn watch_others(&self) -> Result<(), KernelError> {
+        loop {
+            let at_work = locked(&self.state.at_work);
+            if *at_work == 0 {
+                return Ok(());
             }
+            drop(self.state.ended.wait_timeout(at_work, PAUSE));
+            self.done(0)?;
         }
-        Ok(())
     }
 }
 
