@@ -127,7 +127,7 @@ export function sortedRows(count) {
   const random = noise(count * 3, 6);
   return Array.from({ length: count }, (_, at) => {
     const [a, b, c] = random.subarray(at * 3);
-    const row = { at, text: `${"same ".repeat(a % 3)}${b}é😀"\\`, inner: { number: -c, list: [{ number: a }, {}] } };
+    const row = { at, text: `${"same ".repeat(a % 3)}${b}é😀"\\`, inner: { number: 100 - c, list: [{ number: a }, {}] } };
     if (a > 20) row.number = (a * 256 + b) / (c % 5 ? 8 : 7);
     if (c > 200) delete row.inner;
     return row;
