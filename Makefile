@@ -35,6 +35,7 @@ test:
 web:
 	scripts/setup test
 	cargo xtask web
+	node --test web/kernels-wasm/test.mjs
 	cd web && npm run check --silent && npm test --silent
 
 ## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one

@@ -46,9 +46,9 @@ fn by_tables(mut state: u32, bytes: &[u8]) -> u32 {
 /// Entry `byte` of table `n`: the remainder of that byte followed by `n` zero bytes. Made when first
 /// used: 8 KiB of noise would be a sixth of a browser module.
 fn tables() -> &'static [[u32; 256]; 8] {
-    static TABLES: OnceLock<Box<[[u32; 256]; 8]>> = OnceLock::new();
+    static TABLES: OnceLock<[[u32; 256]; 8]> = OnceLock::new();
     TABLES.get_or_init(|| {
-        let mut tables = Box::new([[0; 256]; 8]);
+        let mut tables = [[0; 256]; 8];
         for byte in 0..256 {
             let mut state = byte as u32;
             for _ in 0..8 {

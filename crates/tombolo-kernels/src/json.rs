@@ -21,6 +21,7 @@ mod radix;
 mod scan;
 mod string;
 mod text;
+mod write;
 
 pub use key::Key;
 pub use lex::NESTING_MAX;
@@ -85,6 +86,11 @@ impl Sorted {
         &self.ends
     }
 
+    /// Where the text of a row of the source is.
+    fn span(&self, row: u32) -> std::ops::Range<usize> {
+        self.starts[row as usize] as usize..self.ends[row as usize] as usize
+    }
+
     /// Bytes that [`Sorted::write`] writes.
     #[must_use]
     pub fn bytes_len(&self) -> usize {
@@ -98,23 +104,14 @@ impl Sorted {
     ///
     /// [`KernelError::Size`] if `source` is not as long as what was sorted or `target` is not
     /// [`Sorted::bytes_len`] long.
-    pub fn write(&self, source: &[u8], target: &mut [u8], _work: &Work<'_>) -> Result<(), KernelError> {
+    pub fn write(&self, source: &[u8], target: &mut [u8], work: &Work<'_>) -> Result<(), KernelError> {
         if source.len() != self.source_bytes {
             return Err(KernelError::Size("the source must be the text that was sorted"));
         }
         if target.len() != self.bytes_len() {
             return Err(KernelError::Size("the target must be as long as the sorted text"));
         }
-        target[0] = b'[';
-        let mut at = 1;
-        for row in &self.permutation {
-            let row = &source[self.starts[*row as usize] as usize..self.ends[*row as usize] as usize];
-            target[at..at + row.len()].copy_from_slice(row);
-            target[at + row.len()] = b',';
-            at += row.len() + 1;
-        }
-        target[self.bytes_len() - 1] = b']';
-        Ok(())
+        write::rows(self, source, target, work)
     }
 
     /// As [`Sorted::write`], into a new vector.

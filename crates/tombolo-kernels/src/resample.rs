@@ -1,7 +1,18 @@
 //! Bicubic resize, and what a vision model wants of it.
+//!
+//! Row by row of the target: its source rows are added up first, along the columns, since shrinking makes
+//! few rows of many; then the one row that is left is resized along itself.
 
-use crate::blur::check_image;
-use crate::memory::filled;
+mod columns;
+mod taps;
+
+use std::sync::Mutex;
+
+use taps::Taps;
+
+use crate::blur::{check_image, is_opaque};
+use crate::memory::{filled, reserve};
+use crate::work::locked;
 use crate::{KernelError, Work};
 
 /// Width and height, in pixels.
@@ -13,10 +24,20 @@ pub struct Size {
     pub height: usize,
 }
 
+/// Means and standard deviations of red, green and blue, where white is 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normal {
+    /// Subtracted from each channel.
+    pub mean: [f32; 3],
+    /// What each channel is divided by.
+    pub deviation: [f32; 3],
+}
+
 /// Resizes an image of red, green, blue and alpha bytes.
 ///
-/// Catmull-Rom's cubic (a = -0.5), widened when shrinking so that no source pixel is skipped, as
-/// Pillow and others do. Colours are weighted by their alpha.
+/// Catmull-Rom's cubic (a = -0.5), widened when shrinking so that no source pixel is skipped, as Pillow
+/// and others do. Colours are weighted by their alpha; where alpha rounds to 0, so do they. Each byte is
+/// within 1 of the exact result.
 ///
 /// # Errors
 ///
@@ -28,43 +49,17 @@ pub fn resize_bicubic(
     to: Size,
     work: &Work<'_>,
 ) -> Result<(), KernelError> {
-    check_image(source.len(), from.width, from.height)?;
     check_image(target.len(), to.width, to.height)?;
-    let columns = taps(from.width, to.width);
-    let rows = taps(from.height, to.height);
-    let mut middle = filled([0_f32; 4], from.width * to.height)?;
-    let lines = source.chunks_exact(from.width * 4).collect::<Vec<_>>();
-    work.share(
-        to.height as u32,
-        middle.chunks_exact_mut(from.width).zip(&rows),
-        |_, (out, (first, weights))| {
-            for (line, weight) in lines[*first..].iter().zip(weights) {
-                for (out, pixel) in out.iter_mut().zip(line.as_chunks::<4>().0) {
-                    let [r, g, b, a] = pixel.map(f32::from);
-                    out.iter_mut()
-                        .zip([r * a, g * a, b * a, a])
-                        .for_each(|(out, value)| *out += weight * value);
-                }
-            }
-            Ok(())
-        },
-    )?;
-    let lines = target.chunks_exact_mut(to.width * 4).zip(middle.chunks_exact(from.width));
-    work.share(to.height as u32, lines, |turn, (out, line)| {
-        for (out, (first, weights)) in out.as_chunks_mut::<4>().0.iter_mut().zip(&columns) {
-            let mut sums = [0_f32; 4];
-            for (pixel, weight) in line[*first..].iter().zip(weights) {
-                sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += weight * value);
-            }
-            let [r, g, b, a] = sums;
-            let scale = if a > 0.0 { 1.0 / a } else { 0.0 };
-            *out = [r * scale, g * scale, b * scale, a].map(|value| (value + 0.5) as u8);
-        }
+    let resize = Resize::new(source, from, to, work)?;
+    let rows = target.chunks_exact_mut(to.width * 4).enumerate();
+    work.share(to.height.try_into().unwrap_or(u32::MAX), rows, |turn, (y, row)| {
+        resize.row(y, row)?;
         turn.done(1)
     })
 }
 
 /// Resizes to `to`, then writes three planes of numbers, red, green, blue: (x/255 - mean) / deviation.
+/// Alpha weights the colours and is left out.
 ///
 /// # Errors
 ///
@@ -86,43 +81,93 @@ pub fn preprocess(
     if !sane {
         return Err(KernelError::Number("each mean must be finite, each deviation finite and above 0"));
     }
-    let mut resized = filled(0_u8, to.width * to.height * 4)?;
-    resize_bicubic(source, from, &mut resized, to, work)?;
-    for (channel, plane) in target.chunks_exact_mut(to.width * to.height).enumerate() {
-        let (mean, deviation) = (normal.mean[channel], normal.deviation[channel]);
-        for (value, pixel) in plane.iter_mut().zip(resized.as_chunks::<4>().0) {
-            *value = (f32::from(pixel[channel]) / 255.0 - mean) / deviation;
+    let resize = Resize::new(source, from, to, work)?;
+    let (red, others) = target.split_at_mut(to.width * to.height);
+    let (green, blue) = others.split_at_mut(to.width * to.height);
+    let planes = [red, green, blue].map(|plane| plane.chunks_exact_mut(to.width));
+    let [red, green, blue] = planes;
+    let rows = red.zip(green).zip(blue).enumerate();
+    work.share(to.height.try_into().unwrap_or(u32::MAX), rows, |turn, (y, ((red, green), blue))| {
+        let mut bytes = filled(0_u8, to.width * 4)?;
+        resize.row(y, &mut bytes)?;
+        for (channel, plane) in [red, green, blue].into_iter().enumerate() {
+            let (mean, deviation) = (normal.mean[channel], normal.deviation[channel]);
+            let (scale, shift) = (1.0 / (255.0 * deviation), mean / deviation);
+            for (value, pixel) in plane.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *value = f32::from(pixel[channel]) * scale - shift;
+            }
+        }
+        turn.done(1)
+    })
+}
+
+/// What all rows of a target need.
+struct Resize<'s> {
+    source: &'s [u8],
+    stride: usize,
+    is_opaque: bool,
+    columns: Taps,
+    rows: Taps,
+    /// Rows in between, of threads that are not at work.
+    lines: Mutex<Vec<Vec<f32>>>,
+}
+
+impl<'s> Resize<'s> {
+    fn new(source: &'s [u8], from: Size, to: Size, work: &Work<'_>) -> Result<Self, KernelError> {
+        check_image(source.len(), from.width, from.height)?;
+        if to.width == 0 || to.height == 0 {
+            return Err(KernelError::Size("width and height must be at least 1"));
+        }
+        Ok(Self {
+            source,
+            stride: from.width * 4,
+            is_opaque: is_opaque(source, work)?,
+            columns: Taps::new(from.width, to.width)?,
+            rows: Taps::new(from.height, to.height)?,
+            lines: Mutex::default(),
+        })
+    }
+
+    /// Computes row `y` of the target.
+    fn row(&self, y: usize, row: &mut [u8]) -> Result<(), KernelError> {
+        let spare = locked(&self.lines).pop();
+        let mut line = spare.map_or_else(|| filled(0.0, self.stride), Ok)?;
+        let (first, weights) = self.rows.at(y);
+        let window = &self.source[first * self.stride..(first + weights.len()) * self.stride];
+        if self.is_opaque {
+            columns::opaque(window, self.stride, self.rows.whole_at(y), &mut line);
+        } else {
+            columns::premultiplied(window, self.stride, weights, &mut line);
+        }
+        for (x, out) in row.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let (first, weights) = self.columns.at(x);
+            let [red, green, blue, alpha] = along(&line[4 * first..], weights);
+            *out = match self.is_opaque {
+                true => [red, green, blue, 255.0].map(rounded),
+                false if alpha < 0.5 => [0; 4],
+                false => [red / alpha, green / alpha, blue / alpha, alpha].map(rounded),
+            };
+        }
+        let mut lines = locked(&self.lines);
+        reserve(&mut lines, 1)?;
+        lines.push(line);
+        Ok(())
+    }
+}
+
+/// The weighted sum of pixels of a row.
+#[inline(always)]
+fn along(line: &[f32], weights: &[f32]) -> [f32; 4] {
+    let mut sums = [0.0; 4];
+    for (pixel, weight) in line.as_chunks::<4>().0.iter().zip(weights) {
+        for channel in 0..4 {
+            sums[channel] += pixel[channel] * weight;
         }
     }
-    Ok(())
+    sums
 }
 
-/// Means and standard deviations of red, green and blue, where white is 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Normal {
-    /// Subtracted from each channel.
-    pub mean: [f32; 3],
-    /// What each channel is divided by.
-    pub deviation: [f32; 3],
-}
-
-/// For each target pixel the first source pixel and the weights from there on.
-fn taps(from: usize, to: usize) -> Vec<(usize, Vec<f32>)> {
-    let scale = from as f64 / to as f64;
-    let stretch = scale.max(1.0);
-    let cubic = |x: f64| match x.abs() {
-        x if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
-        x if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
-        _ => 0.0,
-    };
-    let at = |target: usize| {
-        let centre = (target as f64 + 0.5) * scale;
-        let first = (centre - 2.0 * stretch).floor().max(0.0) as usize;
-        let last = ((centre + 2.0 * stretch).ceil() as usize).min(from);
-        let weights = (first..last).map(|source| cubic((source as f64 + 0.5 - centre) / stretch));
-        let weights = weights.collect::<Vec<_>>();
-        let sum: f64 = weights.iter().sum();
-        (first, weights.iter().map(|weight| (weight / sum) as f32).collect())
-    };
-    (0..to).map(at).collect()
+/// The nearest byte.
+fn rounded(value: f32) -> u8 {
+    (value + 0.5) as u8
 }

@@ -5,7 +5,8 @@
 //! the thread that was called, and no other, tells a [`Watch`] how far it is.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::KernelError;
 
@@ -95,17 +96,45 @@ impl Work<'_> {
         parts: P,
         each: impl Fn(&Turn<'_>, P::Item) -> Result<(), KernelError> + Sync,
     ) -> Result<(), KernelError> {
-        let queue = Mutex::new(parts);
-        let state = State { done: AtomicU32::new(0), total, stops: AtomicBool::new(false) };
+        let parts = Mutex::new(parts);
+        self.drive(total, &|turn| {
+            let part = locked(&parts).next()?;
+            Some(each(turn, part))
+        })
+    }
+
+    /// What is the same for all kinds of parts. `next` does one, or answers nothing if none is left.
+    fn drive(
+        &self,
+        total: u32,
+        next: &(dyn Fn(&Turn<'_>) -> Option<Result<(), KernelError>> + Sync),
+    ) -> Result<(), KernelError> {
+        let state = State {
+            done: AtomicU32::new(0),
+            total,
+            stops: AtomicBool::new(false),
+            at_work: Mutex::new(0),
+            ended: Condvar::new(),
+        };
         let failure = Mutex::new(None);
+        let fail = |error| {
+            locked(&failure).get_or_insert(error);
+            state.stops.store(true, Ordering::Relaxed);
+        };
         self.crew.run(&|rank| {
             let turn = Turn { rank, state: &state, watch: self.watch };
             while !state.stops.load(Ordering::Relaxed) {
-                let Some(part) = locked(&queue).next() else { return };
-                if let Err(error) = each(&turn, part) {
-                    locked(&failure).get_or_insert(error);
-                    state.stops.store(true, Ordering::Relaxed);
+                // Before a part is taken: who finds none left must see that this one is not ended.
+                *locked(&state.at_work) += 1;
+                let result = next(&turn);
+                state.leave();
+                match result {
+                    Some(result) => result.unwrap_or_else(fail),
+                    None => break,
                 }
+            }
+            if rank == 0 {
+                turn.watch_others().unwrap_or_else(fail);
             }
         });
         match locked(&failure).take() {
@@ -119,12 +148,28 @@ struct State {
     done: AtomicU32,
     total: u32,
     stops: AtomicBool,
+    /// Threads that are at a part.
+    at_work: Mutex<usize>,
+    /// The last of them left.
+    ended: Condvar,
 }
+
+impl State {
+    fn leave(&self) {
+        let mut at_work = locked(&self.at_work);
+        *at_work -= 1;
+        if *at_work == 0 {
+            self.ended.notify_all();
+        }
+    }
+}
+
+/// How often the calling thread looks at the watch when it has nothing else to do.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// One thread's part in a piece of shared work.
 pub(crate) struct Turn<'t> {
-    /// Which thread: below [`Crew::size`], 0 is the calling one.
-    pub(crate) rank: usize,
+    rank: usize,
     state: &'t State,
     watch: &'t dyn Watch,
 }
@@ -145,6 +190,18 @@ impl Turn<'_> {
         match self.state.stops.load(Ordering::Relaxed) {
             true => Err(KernelError::Aborted),
             false => Ok(()),
+        }
+    }
+
+    /// Waits for parts that other threads are at, and asks the watch meanwhile.
+    fn watch_others(&self) -> Result<(), KernelError> {
+        loop {
+            let at_work = locked(&self.state.at_work);
+            if *at_work == 0 {
+                return Ok(());
+            }
+            drop(self.state.ended.wait_timeout(at_work, PAUSE));
+            self.done(0)?;
         }
     }
 }

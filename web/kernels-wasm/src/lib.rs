@@ -14,7 +14,8 @@
 //!     cargo +wasm-guest-threads build --release --target wasm32-unknown-unknown --target-dir target/relaxed
 //! ```
 //!
-//! The last is for engines in which it validates (Chromium does, Node 20 does not).
+//! The last is for engines in which it validates (Chromium does, Node 20 does not). `cargo xtask web` does
+//! all of it and makes the modules smaller; `test.mjs` beside this folder's manifest tests what it made.
 //!
 //! # Calling
 //!

@@ -27,9 +27,10 @@ pub(super) struct Buffer {
     line: Vec<i16>,
 }
 
-/// Whether rows of so many bytes can be blurred here.
+/// Whether rows of so many bytes can be blurred here, and faster than in `f32`: in the baseline of a
+/// browser, which has no vectors, they cannot.
 pub(super) fn can(stride: usize) -> bool {
-    stride >= lanes::BYTES_MIN
+    cfg!(any(not(target_family = "wasm"), target_feature = "simd128")) && stride >= lanes::BYTES_MIN
 }
 
 /// Blurs a strip; calls `tick` after each row.

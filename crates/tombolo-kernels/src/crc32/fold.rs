@@ -24,7 +24,7 @@ pub(super) fn crc32(state: u32, bytes: &[u8]) -> u32 {
     }
     let steps = bytes.len() / 8 - PENDING;
     let (folded, rest) = bytes.split_at(steps / STEP * STEP * 8);
-    let mut words = Box::new([0_u64; PENDING + STEPS * STEP]);
+    let mut words = [0_u64; PENDING + STEPS * STEP];
     let mut first = u64::from(!state); // A state is what is added to the first four bytes.
     let mut filled = PENDING;
     let (steps, _) = folded.as_chunks::<{ STEP * 8 }>();
@@ -33,7 +33,7 @@ pub(super) fn crc32(state: u32, bytes: &[u8]) -> u32 {
             words.copy_within(filled - PENDING.., 0);
             filled = PENDING;
         }
-        fold(&mut *words, filled, step);
+        fold(&mut words, filled, step);
         words[filled] ^= first;
         first = 0;
         filled += STEP;

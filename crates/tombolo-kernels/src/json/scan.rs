@@ -3,7 +3,7 @@
 mod parts;
 
 use super::key::Key;
-use super::lex::{Lexer, Step, starts_value};
+use super::lex::{Lexer, Step, Text, starts_value};
 use super::{number, string};
 use crate::memory::reserve;
 use crate::{KernelError, Work};
@@ -78,7 +78,8 @@ impl Lexer<'_> {
         }
         let start = self.at;
         self.at += 1;
-        let (kind, value) = self.members(key.segments(), 2)?;
+        let (kind, value);
+        (self.at, kind, value) = self.members(key.segments(), 2)?;
         rows.push(start, self.at, kind, value)?;
         self.space();
         match self.peek() {
@@ -96,7 +97,8 @@ impl Lexer<'_> {
     }
 
     #[cold]
-    fn no_row(&self) -> Step<bool> {
+    #[inline(never)]
+    fn no_row(self) -> Step<bool> {
         match starts_value(self.peek()) {
             true => {
                 Err(KernelError::NotRows { offset: self.at, reason: "expected every row to be an object" })
@@ -111,13 +113,12 @@ impl Lexer<'_> {
         if self.at == self.bytes.len() { Ok(()) } else { self.wrong("expected nothing after the array") }
     }
 
-    /// Reads an object after its brace. Answers what is at `path` in it.
-    fn members(&mut self, path: &[Box<[u8]>], depth: usize) -> Step<(Kind, u64)> {
+    /// Reads an object after its brace. Answers where it ends and what is at `path` in it.
+    fn members(mut self, path: &[Box<[u8]>], depth: usize) -> Step<(usize, Kind, u64)> {
         let mut found = (Kind::Missing, 0);
         self.space();
         if self.peek() == b'}' {
-            self.at += 1;
-            return Ok(found);
+            return Ok((self.at + 1, found.0, found.1));
         }
         loop {
             self.space();
@@ -128,7 +129,8 @@ impl Lexer<'_> {
                 found = self.key_value(depth)?;
             } else if self.peek() == b'{' {
                 self.at += 1;
-                found = self.members(&path[1..], depth + 1)?;
+                let (at, kind, value) = self.members(&path[1..], depth + 1)?;
+                (self.at, found) = (at, (kind, value));
             } else {
                 self.value(depth)?;
                 found = (Kind::Missing, 0);
@@ -136,21 +138,25 @@ impl Lexer<'_> {
             self.space();
             match self.peek() {
                 b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Ok(found);
-                }
+                b'}' => return Ok((self.at + 1, found.0, found.1)),
                 _ => return self.wrong("expected a comma or the end of the object"),
             }
         }
     }
 
     /// Reads a name and its colon. Whether it is `name`.
+    #[inline(always)]
     fn name_is(&mut self, name: &[u8]) -> Step<bool> {
         let text = self.name()?;
-        if !text.escaped {
-            return Ok(self.bytes[text.start..text.end] == *name);
+        if text.escaped {
+            return self.escaped_is(text, name);
         }
+        Ok(self.bytes[text.start..text.end] == *name)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn escaped_is(self, text: Text, name: &[u8]) -> Step<bool> {
         let mut plain = Vec::new();
         reserve(&mut plain, text.end - text.start)?;
         string::unescape(&self.bytes[text.start..text.end], &mut plain);
@@ -158,6 +164,7 @@ impl Lexer<'_> {
     }
 
     /// Reads the value that is a row's key.
+    #[inline(always)]
     fn key_value(&mut self, depth: usize) -> Step<(Kind, u64)> {
         let start = self.at;
         match self.peek() {

@@ -26,10 +26,14 @@ pub(super) fn best_f32() -> Tile<f32> {
     if let Some(tile) = x86::best_f32() {
         return tile;
     }
+    if cfg!(all(target_family = "wasm", not(target_feature = "simd128"))) {
+        return Tile { rows: 4, columns: 4, multiply: multiply::<f32, 4, 4> };
+    }
     #[cfg(target_feature = "relaxed-simd")]
-    return Tile { rows: 3, columns: 12, multiply: relaxed::multiply_f32 };
+    let multiply = relaxed::multiply_f32;
     #[cfg(not(target_feature = "relaxed-simd"))]
-    Tile { rows: 3, columns: 12, multiply: multiply::<f32, 3, 12> }
+    let multiply = multiply::<f32, 3, 12>;
+    Tile { rows: 3, columns: 12, multiply }
 }
 
 /// The tile for `f64`.

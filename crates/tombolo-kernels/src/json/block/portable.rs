@@ -14,11 +14,11 @@ impl Block {
         Self(u128::from_le_bytes(*bytes))
     }
 
-    /// Bits of quotes, backslashes, control characters and perhaps of bytes above ASCII.
+    /// Bits of quotes, backslashes, control characters and bytes above ASCII.
     #[inline(always)]
     pub(in crate::json) fn text_ends(self) -> u32 {
         let equal = |byte: u8| less(self.0 ^ ONES * u128::from(byte), 1);
-        bits(equal(b'"') | equal(b'\\') | less(self.0, 0x20))
+        bits(equal(b'"') | equal(b'\\') | less(self.0, 0x20) | self.0)
     }
 
     /// Bits of bytes above ASCII.

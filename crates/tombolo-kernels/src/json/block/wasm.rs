@@ -16,7 +16,7 @@ impl Block {
         Self(unsafe { v128_load(bytes.as_ptr().cast()) })
     }
 
-    /// Bits of quotes, backslashes, control characters and perhaps of bytes above ASCII.
+    /// Bits of quotes, backslashes, control characters and bytes above ASCII.
     #[inline(always)]
     pub(in crate::json) fn text_ends(self) -> u32 {
         let quotes = i8x16_eq(self.0, i8x16_splat(b'"' as i8));

@@ -16,7 +16,7 @@ impl Block {
         Self(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
     }
 
-    /// Bits of quotes, backslashes, control characters and perhaps of bytes above ASCII.
+    /// Bits of quotes, backslashes, control characters and bytes above ASCII.
     #[inline(always)]
     pub(in crate::json) fn text_ends(self) -> u32 {
         // SAFETY: every x86-64 has SSE2.

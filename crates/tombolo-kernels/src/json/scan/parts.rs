@@ -123,6 +123,10 @@ fn join(bytes: &[u8], from: usize, parts: Vec<Part>, key: &Key, work: &Work<'_>)
     let count = parts.len();
     let mut at = from;
     let mut rows = Rows::default();
+    if count > 1 {
+        let found = parts.iter().filter_map(|part| part.scanned.as_ref());
+        rows.reserve(found.map(|scanned| scanned.rows.starts.len()).sum())?;
+    }
     for part in parts {
         if part.to <= at {
             continue; // A row reached over it.
