@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU16, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,13 @@ use tokio::time::timeout;
 
 use tombolo_runtime::Service;
 
+use crate::activity::Activity;
 use crate::answer::answer;
 use crate::assets::Shelf;
 use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
 use crate::route::RouteTable;
-use crate::sniff::{Sniffed, Version, sniff};
+use crate::wire::{Version, Wire};
 
 /// How a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +179,10 @@ struct Connection {
     draining: watch::Receiver<()>,
 }
 
+/// After how long without a request a connection of HTTP/1.1 gives back what serving takes, its buffers
+/// above all, and keeps its socket alone. It is looked for as often as that, so it takes up to twice as long.
+const REST_AFTER: Duration = Duration::from_secs(2);
+
 impl Connection {
     async fn serve(self, stream: TcpStream) {
         // Answers are written whole, so there is nothing to gain by holding small ones back.
@@ -185,50 +190,72 @@ impl Connection {
         let Ok(local) = stream.local_addr() else { return };
         let GatewayConfig { header_time_max, write_time_max, .. } = self.shared.config;
         let mut draining = self.draining.clone();
-        let sniffed = tokio::select! {
-            // The channel carries nothing: it can only close.
-            _ = draining.changed() => return,
-            // Boxed: a task keeps room for the largest of its states, and this one soon ends.
-            sniffed = Box::pin(timeout(header_time_max, sniff(stream, write_time_max))) => sniffed,
-        };
-        // Too slow, or gone before it said anything.
-        let Ok(Ok((version, stream))) = sniffed else { return };
-        match version {
-            Version::Http1 => self.serve_http1(stream, local).await,
-            // Boxed, for it is larger, and an idle connection of HTTP/1.1 would keep room for it.
-            Version::Http2 => Box::pin(self.serve_http2(stream, local)).await,
+        let activity = Arc::<Activity>::default();
+        let mut wire = Wire::new(stream, write_time_max, Arc::clone(&activity));
+        let (mut patience, mut is_new) = (header_time_max, true);
+        loop {
+            // What waits and what serves is boxed: a task keeps room for the largest of its states, and
+            // most of the time most connections wait.
+            let version = tokio::select! {
+                // The channel carries nothing: it can only close.
+                _ = draining.changed() => return,
+                version = Box::pin(timeout(patience, wire.version())) => version,
+            };
+            // Too slow, or gone before it said anything.
+            let Ok(Ok(version)) = version else { return };
+            if version == Version::Http2 && is_new {
+                return Box::pin(self.serve_http2(wire, local, &activity)).await;
+            }
+            match Box::pin(self.serve_http1(wire, local, &activity)).await {
+                Some(resting) => wire = resting,
+                None => return,
+            }
+            (patience, is_new) = (header_time_max.saturating_sub(REST_AFTER), false);
         }
     }
 
-    async fn serve_http1(self, stream: Sniffed<TcpStream>, local: SocketAddr) {
-        let Self { shared, client, mut draining } = self;
+    /// Serves a connection until it ends, or there was no request for some time: then it is given back.
+    async fn serve_http1(
+        &self,
+        wire: Wire<TcpStream>,
+        local: SocketAddr,
+        activity: &Arc<Activity>,
+    ) -> Option<Wire<TcpStream>> {
+        let Self { shared, client, draining } = self;
         let config = &shared.config;
         // Boxed, for hyper keeps room for it while the connection is idle: some 15 kB.
-        let answer = service_fn(|request| Box::pin(answer(&shared, request, client, local)));
+        let answer =
+            service_fn(|request| Box::pin(answer(shared, request, *client, local, activity.begin())));
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(config.header_time_max);
         http1.max_buf_size(config.header_bytes_max).max_headers(config.headers_max);
-        // Pinned where it is made: the task of an idle connection would keep room for it twice.
-        let mut connection = pin!(http1.serve_connection(TokioIo::new(stream), answer));
+        let mut connection = http1.serve_connection(TokioIo::new(wire), answer);
+        let mut draining = draining.clone();
         // An error here is the client's: it broke the protocol or left. Its requests told already.
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = draining.changed() => connection.as_mut().graceful_shutdown(),
+        let rests = tokio::select! {
+            _ = &mut connection => return None,
+            _ = draining.changed() => false,
+            () = activity.rests(REST_AFTER) => true,
+        };
+        if rests {
+            // Nothing is half-way: neither a request nor an answer, nor anything in hyper's buffers but
+            // what a client sent too early.
+            let parts = connection.into_parts();
+            let mut wire = parts.io.into_inner();
+            wire.unread(&parts.read_buf);
+            return Some(wire);
         }
+        Pin::new(&mut connection).graceful_shutdown();
         let _ = connection.await;
+        None
     }
 
-    async fn serve_http2(self, stream: Sniffed<TcpStream>, local: SocketAddr) {
-        let Self { shared, client, mut draining } = self;
-        let config = shared.config.clone();
-        let activity = Arc::new(Activity::default());
-        let counted = Arc::clone(&activity);
-        let answer = service_fn(move |request| {
-            let (shared, activity) = (Arc::clone(&shared), Arc::clone(&counted));
-            async move {
-                let _under_way = activity.begin();
-                answer(&shared, request, client, local).await
-            }
+    async fn serve_http2(&self, wire: Wire<TcpStream>, local: SocketAddr, activity: &Arc<Activity>) {
+        let Self { shared, client, draining } = self;
+        let (config, client, mut draining) = (&shared.config, *client, draining.clone());
+        let answer = service_fn(|request| {
+            let (shared, under_way) = (Arc::clone(shared), activity.begin());
+            async move { answer(&shared, request, client, local, under_way).await }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -236,7 +263,7 @@ impl Connection {
             .keep_alive_timeout(config.header_time_max)
             .max_concurrent_streams(config.streams_max)
             .max_header_list_size(u32::try_from(config.header_bytes_max).unwrap_or(u32::MAX))
-            .serve_connection(TokioIo::new(stream), answer);
+            .serve_connection(TokioIo::new(wire), answer);
         tokio::pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
@@ -245,68 +272,5 @@ impl Connection {
             () = activity.ceased(config.header_time_max) => connection.as_mut().graceful_shutdown(),
         }
         let _ = connection.await;
-    }
-}
-
-/// What goes on at an HTTP/2 connection; an HTTP/1 connection has its own clock for it.
-#[derive(Default)]
-struct Activity {
-    begun: AtomicU64,
-    under_way: AtomicU64,
-}
-
-/// One request of a connection.
-struct UnderWay<'a>(&'a Activity);
-
-impl Activity {
-    fn begin(&self) -> UnderWay<'_> {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        UnderWay(self)
-    }
-
-    /// Done once no request came or was under way for `idle_max`, at the latest after twice that.
-    async fn ceased(&self, idle_max: Duration) {
-        let mut begun = None;
-        loop {
-            let now = Some(self.begun.load(Ordering::Relaxed));
-            if now == begun && self.under_way.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-            begun = now;
-            tokio::time::sleep(idle_max).await;
-        }
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_is_idle_when_nothing_came_and_nothing_goes_on() {
-        let activity = Activity::default();
-        let idle_max = Duration::from_secs(10);
-        let started = tokio::time::Instant::now();
-        let request = async {
-            tokio::time::sleep(Duration::from_secs(15)).await;
-            let _under_way = activity.begin();
-            tokio::time::sleep(Duration::from_secs(100)).await;
-        };
-        // The first pause of ten seconds is seen before the request comes.
-        activity.ceased(idle_max).await;
-        assert_eq!(started.elapsed().as_secs(), 10);
-        tokio::join!(request, async {
-            tokio::time::sleep(Duration::from_secs(16)).await;
-            activity.ceased(idle_max).await;
-        });
-        let took = started.elapsed().as_secs();
-        assert!((126..=146).contains(&took), "after the request's end at 125 s: {took} s");
     }
 }

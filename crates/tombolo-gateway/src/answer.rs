@@ -11,6 +11,7 @@ use tombolo_model::file_path::{FilePath, FilePathError};
 use tombolo_runtime::Meter;
 
 use crate::accept::Shared;
+use crate::activity::UnderWay;
 use crate::admit;
 use crate::assets::{AssetRequest, Assets, Reply};
 use crate::body::{BodyBounds, RequestBody};
@@ -24,9 +25,11 @@ pub(crate) async fn answer(
     mut request: Request<Incoming>,
     client: SocketAddr,
     local: SocketAddr,
+    under_way: UnderWay,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let config = &shared.config;
-    let mut record = RequestRecord::start(RequestId(shared.next_id.fetch_add(1, Ordering::Relaxed)));
+    let mut record =
+        RequestRecord::start(RequestId(shared.next_id.fetch_add(1, Ordering::Relaxed)), under_way.clone());
     let authority = match admit::authority(&mut request, local) {
         Ok(authority) => authority,
         Err(status) => return Ok(respond::refusal(status, record)),
@@ -58,7 +61,7 @@ pub(crate) async fn answer(
             wait_max: config.body_wait_max,
             bytes_per_s_min: config.body_bytes_per_s_min,
         };
-        let body = match RequestBody::new(body, bounds, &meter) {
+        let body = match RequestBody::new(body, bounds, &meter, under_way) {
             Ok(body) => body,
             Err(status) => return Ok(respond::refusal(status, record)),
         };

@@ -12,6 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 use tombolo_runtime::{Meter, RequestBodyError};
 
+use crate::activity::UnderWay;
+
 /// How much, and how slowly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyBounds {
@@ -32,6 +34,8 @@ pub(crate) struct RequestBody<B> {
     wait: Option<Wait>,
     verdict: Verdict,
     meter: Arc<Meter>,
+    /// Its connection does not rest meanwhile: a guest may read on after its answer.
+    _under_way: UnderWay,
 }
 
 /// The guest waits for the client.
@@ -78,14 +82,20 @@ impl<B: Body> RequestBody<B> {
     /// # Errors
     ///
     /// 413, if the request says itself that it has more.
-    pub(crate) fn new(body: B, bounds: BodyBounds, meter: &Arc<Meter>) -> Result<Self, StatusCode> {
+    pub(crate) fn new(
+        body: B,
+        bounds: BodyBounds,
+        meter: &Arc<Meter>,
+        under_way: UnderWay,
+    ) -> Result<Self, StatusCode> {
         if body.size_hint().lower() > bounds.bytes_max {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         // Nothing can go wrong with a body that is not there, as with most requests.
         let verdict = Verdict((!body.is_end_stream()).then(Arc::default));
         let meter = Arc::clone(meter);
-        Ok(Self { body, bounds, bytes: 0, waited: Duration::ZERO, wait: None, verdict, meter })
+        let waited = Duration::ZERO;
+        Ok(Self { body, bounds, bytes: 0, waited, wait: None, verdict, meter, _under_way: under_way })
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -191,6 +201,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Activity;
     use http_body_util::{BodyExt, StreamBody};
     use tokio::sync::mpsc;
 
@@ -205,7 +216,8 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(4);
         let stream = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
         let meter = Arc::new(Meter::new(Duration::MAX));
-        (sender, RequestBody::new(StreamBody::new(stream), BOUNDS, &meter).unwrap())
+        let under_way = Arc::<Activity>::default().begin();
+        (sender, RequestBody::new(StreamBody::new(stream), BOUNDS, &meter, under_way).unwrap())
     }
 
     fn chunk(bytes: usize) -> Chunk {

@@ -12,6 +12,7 @@
 //! 5. [`respond`] turns failures into statuses and sends the body: 500, 502, 503, 504.
 
 pub mod accept;
+mod activity;
 mod admit;
 mod answer;
 pub mod assets;
@@ -21,7 +22,7 @@ mod config;
 mod record;
 mod respond;
 pub mod route;
-mod sniff;
+mod wire;
 
 pub use accept::{Drain, Gateway};
 pub use assets::Assets;

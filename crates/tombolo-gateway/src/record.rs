@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use tombolo_runtime::{Meter, Usage};
 
+use crate::activity::UnderWay;
 use crate::route::{Name, Part};
 
 /// What became of a request.
@@ -46,10 +47,12 @@ pub(crate) struct RequestRecord {
     /// 0 until there is one.
     pub(crate) status: u16,
     pub(crate) response_bytes: u64,
+    /// Its connection does not rest meanwhile.
+    _under_way: UnderWay,
 }
 
 impl RequestRecord {
-    pub(crate) fn start(id: RequestId) -> Self {
+    pub(crate) fn start(id: RequestId, under_way: UnderWay) -> Self {
         Self {
             id,
             started: Instant::now(),
@@ -58,6 +61,7 @@ impl RequestRecord {
             outcome: Outcome::ClientGone,
             status: 0,
             response_bytes: 0,
+            _under_way: under_way,
         }
     }
 
@@ -108,10 +112,11 @@ impl Drop for RequestRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Activity;
 
     #[test]
     fn what_was_used_is_told_in_milliseconds() {
-        let record = RequestRecord::start(RequestId(255));
+        let record = RequestRecord::start(RequestId(255), Arc::<Activity>::default().begin());
         assert_eq!(record.id.to_string(), "00000000000000ff");
         let timing = record.server_timing();
         let timing = timing.to_str().unwrap();

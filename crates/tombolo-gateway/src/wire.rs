@@ -1,15 +1,19 @@
-//! Which HTTP a client speaks, told from its first bytes.
+//! The bytes of a connection, and which HTTP a client speaks, told from the first of them.
 //!
 //! HTTP/2 without TLS begins, by prior knowledge, with a preface that no HTTP/1.1 request begins
 //! with (RFC 9113 §3.4). What was read to tell is read again by whoever serves the connection.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use crate::activity::Activity;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -20,47 +24,57 @@ pub(crate) enum Version {
     Http2,
 }
 
-/// A connection whose first bytes were read already.
-pub(crate) struct Sniffed<S> {
-    first: [u8; 24],
-    /// The part of `first` that is still to be read.
-    from: usize,
-    to: usize,
+/// The bytes of a connection: what was read to tell the version is read again, a client that takes
+/// nothing is given up, and what goes on is told.
+pub(crate) struct Wire<S> {
+    /// Read already, and to be read again.
+    before: Bytes,
     stream: S,
     /// Runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     write_time_max: Duration,
+    activity: Arc<Activity>,
 }
 
-/// Reads until it is clear what the client speaks. The connection that is returned fails when the
-/// client takes nothing for `write_time_max`.
-pub(crate) async fn sniff<S: AsyncRead + Unpin>(
-    mut stream: S,
-    write_time_max: Duration,
-) -> io::Result<(Version, Sniffed<S>)> {
-    let mut first = [0; 24];
-    let mut read = 0;
-    loop {
-        let now = stream.read(&mut first[read..]).await?;
-        read += now;
-        let version = match () {
-            () if first[..read] != PREFACE[..read] => Version::Http1,
-            () if read == PREFACE.len() => Version::Http2,
-            // A client that stops within the preface gets what a broken HTTP/1.1 client gets.
-            () if now == 0 => Version::Http1,
-            () => continue,
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Fails when the client takes nothing for `write_time_max`.
+    pub(crate) fn new(stream: S, write_time_max: Duration, activity: Arc<Activity>) -> Self {
+        Self { before: Bytes::new(), stream, stalled: None, write_time_max, activity }
+    }
+
+    /// Reads until it is clear what the client speaks.
+    pub(crate) async fn version(&mut self) -> io::Result<Version> {
+        let mut first = [0; PREFACE.len()];
+        let mut read = 0;
+        let version = loop {
+            let now = self.read(&mut first[read..]).await?;
+            read += now;
+            match () {
+                () if first[..read] != PREFACE[..read] => break Version::Http1,
+                () if read == PREFACE.len() => break Version::Http2,
+                // A client that stops within the preface gets what a broken HTTP/1.1 client gets.
+                () if now == 0 => break Version::Http1,
+                () => {}
+            }
         };
-        return Ok((version, Sniffed { first, from: 0, to: read, stream, stalled: None, write_time_max }));
+        self.unread(&first[..read]);
+        Ok(version)
     }
 }
 
-impl<S> Sniffed<S> {
+impl<S> Wire<S> {
+    /// Has `bytes` read again, before all else.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        self.before = [bytes, &*self.before].concat().into();
+    }
+
     /// What a write came to, or that the client took nothing for too long.
     fn bounded(
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.activity.wrote(written.is_pending());
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -71,23 +85,27 @@ impl<S> Sniffed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Sniffed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.from < self.to {
-            let length = buffer.remaining().min(self.to - self.from);
-            buffer.put_slice(&self.first[self.from..self.from + length]);
-            self.from += length;
+        if !self.before.is_empty() {
+            let length = buffer.remaining().min(self.before.len());
+            buffer.put_slice(&self.before.split_to(length));
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.read();
+        }
+        read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Sniffed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -134,7 +152,8 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         });
-        let (version, mut stream) = sniff(server, Duration::from_secs(1)).await.unwrap();
+        let mut stream = Wire::new(server, Duration::from_secs(1), Arc::default());
+        let version = stream.version().await.unwrap();
         let mut read = Vec::new();
         stream.read_to_end(&mut read).await.unwrap();
         send.await.unwrap();
@@ -156,7 +175,7 @@ mod tests {
     async fn a_client_that_takes_nothing_is_given_up() {
         let (mut client, server) = tokio::io::duplex(64);
         client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let (_, mut stream) = sniff(server, Duration::from_secs(30)).await.unwrap();
+        let mut stream = Wire::new(server, Duration::from_secs(30), Arc::default());
         let started = tokio::time::Instant::now();
         let error = stream.write_all(&[0; 1000]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
