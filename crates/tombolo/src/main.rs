@@ -3,6 +3,7 @@
 //! One file, or folder, a subcommand. `main` alone reads the environment: what a subcommand needs of
 //! it comes as a value.
 
+mod allocator;
 mod cache;
 mod compile;
 mod doctor;
@@ -19,11 +20,6 @@ use clap::Parser;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-
-/// Gives back what a guest made it take: glibc's kept up to 190 MB after a flood of headers. It is also
-/// the quicker one where many threads allocate.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The self-hosted WebAssembly application platform
 #[derive(Debug, Parser)]

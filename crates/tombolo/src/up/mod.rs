@@ -19,6 +19,7 @@ use tombolo_node::{
     NodeError, Pool,
 };
 
+use crate::allocator;
 use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
@@ -132,6 +133,7 @@ impl Up {
             .enable_all()
             .event_interval(POLLS_PER_LOOK)
             .global_queue_interval(POLLS_PER_LOOK)
+            .on_thread_park(allocator::give_back)
             .build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         let drain = tokio.block_on(self.serve(source, app, config))?;
