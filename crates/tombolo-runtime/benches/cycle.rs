@@ -2,7 +2,8 @@
 //! taken, everything dropped. No socket, no HTTP, all limits and all accounting on.
 //!
 //! `cargo bench --package tombolo-runtime` prints one row for each case. The distribution is over
-//! single cycles on one thread. With `--bench cycle -- --components 1000` as many other components
+//! single cycles on one thread. The last row is the part of a cycle before the guest's first instructions:
+//! `guests/first` asks its clock, which begins with the request's store. With `--bench cycle -- --components 1000` as many other components
 //! are in memory beside the one that is called.
 
 use std::io;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use tombolo_cap_wasi::{Outbound, OutboundConfig, World};
@@ -56,20 +58,32 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("|---|---|---|---|---|---|---|");
     for Case { name, guest, isolation } in CASES {
         let service = service(&runtime, std::fs::read(wasm(guest))?, isolation)?;
-        let (mut took, usage) = tokio.block_on(cycles(&service));
-        took.sort_unstable();
-        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
-        println!(
-            "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {} |",
-            at(0.5),
-            at(0.9),
-            at(0.99),
-            at(0.0),
-            usage.host_calls,
-            usage.memory_bytes >> 10,
-        );
+        let (cycles, usage) = tokio.block_on(cycles(&service));
+        println!("{}", row(name, cycles.iter().map(|cycle| cycle.took).collect(), &usage));
     }
+    let service = service(&runtime, std::fs::read(wasm("first"))?, Isolation::Fresh)?;
+    let (cycles, usage) = tokio.block_on(cycles(&service));
+    let first = |cycle: &Cycle| -> Result<Duration, Box<dyn std::error::Error>> {
+        Ok(Duration::from_nanos(u64::from_le_bytes(cycle.answer[..].try_into()?)))
+    };
+    let first = cycles.iter().map(first).collect::<Result<_, _>>()?;
+    println!("{}", row("first, 0.2, fresh, until it runs", first, &usage));
     Ok(())
+}
+
+/// One case as a row of the table.
+fn row(name: &str, mut took: Vec<Duration>, usage: &Usage) -> String {
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
+    let [p50, p90, p99, least] = [0.5, 0.9, 0.99, 0.0].map(at);
+    let (calls, kib) = (usage.host_calls, usage.memory_bytes >> 10);
+    format!("| {name} | {p50:.1} | {p90:.1} | {p99:.1} | {least:.1} | {calls} | {kib} |")
+}
+
+/// One request, from before it was made to after everything of it was dropped.
+struct Cycle {
+    took: Duration,
+    answer: Bytes,
 }
 
 /// What `--components` says.
@@ -111,8 +125,8 @@ fn service(
     Ok(Arc::new(Service::new(prepared, config)?))
 }
 
-async fn cycles(service: &Arc<Service>) -> (Vec<Duration>, Usage) {
-    let mut took = Vec::with_capacity(CYCLES.1);
+async fn cycles(service: &Arc<Service>) -> (Vec<Cycle>, Usage) {
+    let mut cycles = Vec::with_capacity(CYCLES.1);
     let mut usage = Usage::default();
     for cycle in 0..CYCLES.0 + CYCLES.1 {
         let started = Instant::now();
@@ -121,12 +135,12 @@ async fn cycles(service: &Arc<Service>) -> (Vec<Duration>, Usage) {
         let request = Request::builder().uri("http://bench/").body(body);
         let request = request.expect("a request without anything is one");
         let answer = service.call(request, &meter).await.expect("it answers");
-        let body = answer.into_body().collect().await.expect("to the end");
-        std::hint::black_box(body);
+        let answer = answer.into_body().collect().await.expect("to the end").to_bytes();
+        let took = started.elapsed();
         if cycle >= CYCLES.0 {
-            took.push(started.elapsed());
+            cycles.push(Cycle { took, answer });
         }
         usage = meter.usage();
     }
-    (took, usage)
+    (cycles, usage)
 }

@@ -39,6 +39,13 @@ pub(crate) enum Caches {
     Empty,
 }
 
+/// Where a server runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cores {
+    First,
+    All,
+}
+
 impl Kind {
     /// In the order of the report: what others are compared with comes first.
     pub(crate) const ALL: [Self; 8] = [
@@ -121,14 +128,15 @@ impl Setup {
 
     /// Starts a server on the first core and waits for its first answer.
     pub(crate) fn start(&self, kind: Kind) -> Result<Server, String> {
-        self.start_with(kind, Caches::Kept)
+        self.start_with(kind, Caches::Kept, Cores::First)
     }
 
-    /// The same, with what it may find compiled.
-    pub(crate) fn start_with(&self, kind: Kind, caches: Caches) -> Result<Server, String> {
+    /// The same, with what it may find compiled, and where.
+    pub(crate) fn start_with(&self, kind: Kind, caches: Caches, cores: Cores) -> Result<Server, String> {
         let address = free_address()?;
         let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let cores = if cores == Cores::First { "0x1" } else { "0xffffffff" };
+        command.arg(cores).stdout(Stdio::null()).stderr(Stdio::null());
         // As an operator would have it; with it set, peers spend time on backtraces.
         command.env_remove("RUST_BACKTRACE");
         let address_text = address.to_string();

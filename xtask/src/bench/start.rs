@@ -5,30 +5,40 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::median;
-use super::server::{Caches, Kind, Setup};
+use super::server::{Caches, Cores, Kind, Setup};
 
 /// Each server started so many times, in turn, with everything that can be compiled before compiled.
 pub(crate) fn table(setup: &Setup, starts: u32) -> Result<String, String> {
-    first_answers(setup, &Kind::STARTED, Caches::Kept, starts)
+    let contenders = Kind::STARTED.map(|kind| (kind, Cores::First, kind.name().to_owned()));
+    first_answers(setup, &contenders, Caches::Kept, starts)
 }
 
 /// The same with nothing compiled before.
 pub(crate) fn uncached(setup: &Setup, starts: u32) -> Result<String, String> {
-    first_answers(setup, &[Kind::WasmtimeUncompiled, Kind::Tombolo], Caches::Empty, starts)
+    let contenders = [(Cores::First, "one core"), (Cores::All, "all cores")].map(|(cores, among)| {
+        let kinds = [Kind::WasmtimeUncompiled, Kind::Tombolo];
+        kinds.map(|kind| (kind, cores, format!("{}, {among}", kind.name())))
+    });
+    first_answers(setup, contenders.as_flattened(), Caches::Empty, starts)
 }
 
-fn first_answers(setup: &Setup, kinds: &[Kind], caches: Caches, starts: u32) -> Result<String, String> {
-    let mut took = vec![Vec::new(); kinds.len()];
+fn first_answers(
+    setup: &Setup,
+    contenders: &[(Kind, Cores, String)],
+    caches: Caches,
+    starts: u32,
+) -> Result<String, String> {
+    let mut took = vec![Vec::new(); contenders.len()];
     for _ in 0..starts {
-        for (place, kind) in kinds.iter().enumerate() {
+        for (place, (kind, cores, _)) in contenders.iter().enumerate() {
             setup.prepare_cache(caches)?;
             let started = Instant::now();
-            let server = setup.start_with(*kind, caches)?;
+            let server = setup.start_with(*kind, caches, *cores)?;
             took[place].push(started.elapsed().as_secs_f64() * 1000.0);
             drop(server);
         }
     }
-    Ok(rows(kinds.iter().map(|kind| kind.name()).zip(&took)))
+    Ok(rows(contenders.iter().map(|(_, _, name)| name.as_str()).zip(&took)))
 }
 
 /// Programs that say hello and end, each so many times, in turn.
