@@ -41,7 +41,8 @@ struct Buffers {
 /// A Gaussian of standard deviation `sigma` pixels, sampled at whole pixels up to three `sigma`, rounded
 /// up, and scaled to the sum 1, along rows and columns. Pixels outside are those of the nearest edge.
 /// Colours are weighted by their alpha, as if blurred premultiplied; where no pixel in reach has any
-/// alpha, the result is transparent black. Each byte is within 1 of the exact result.
+/// alpha, or of so small a weight that it is nothing in `f32`, the result is transparent black. Each byte
+/// is within 1 of the exact result.
 ///
 /// # Errors
 ///
@@ -77,8 +78,9 @@ pub fn gaussian_blur(
             if ticks % tick_rows == 0 { turn.done(tick_rows as u32) } else { Ok(()) }
         };
         let result = match &fixed {
-            Some(fixed) => fixed::blur(&mut strip, fixed, &mut buffer.fixed, tick),
-            None => float::blur(&mut strip, &weights, &mut buffer.float, tick),
+            // Asked again, so that it is not in the module of a browser where it cannot be.
+            Some(fixed) if fixed::can(stride) => fixed::blur(&mut strip, fixed, &mut buffer.fixed, tick),
+            _ => float::blur(&mut strip, &weights, &mut buffer.float, tick),
         };
         let mut buffers = locked(&buffers);
         crate::memory::reserve(&mut buffers, 1)?;

@@ -48,19 +48,11 @@ fn by_tables(mut state: u32, bytes: &[u8]) -> u32 {
 fn tables() -> &'static [[u32; 256]; 8] {
     static TABLES: OnceLock<[[u32; 256]; 8]> = OnceLock::new();
     TABLES.get_or_init(|| {
+        let step = |state: u32, _| if state & 1 == 1 { state >> 1 ^ GENERATOR } else { state >> 1 };
         let mut tables = [[0; 256]; 8];
-        for byte in 0..256 {
-            let mut state = byte as u32;
-            for _ in 0..8 {
-                state = if state & 1 == 1 { state >> 1 ^ GENERATOR } else { state >> 1 };
-            }
-            tables[0][byte] = state;
-        }
+        tables[0] = std::array::from_fn(|byte| (0..8).fold(byte as u32, step));
         for n in 1..8 {
-            for byte in 0..256 {
-                let before = tables[n - 1][byte];
-                tables[n][byte] = before >> 8 ^ tables[0][before as usize & 0xFF];
-            }
+            tables[n] = tables[n - 1].map(|before| before >> 8 ^ tables[0][before as usize & 0xFF]);
         }
         tables
     })

@@ -103,7 +103,8 @@ impl Work<'_> {
         })
     }
 
-    /// What is the same for all kinds of parts. `next` does one, or answers nothing if none is left.
+    /// What is the same for all kinds of parts, and compiled once for them. `next` does one, or answers nothing if none is left.
+    #[inline(never)]
     fn drive(
         &self,
         total: u32,

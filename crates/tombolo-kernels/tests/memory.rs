@@ -70,7 +70,7 @@ fn every_allocation_fails(least: usize, mut run: impl FnMut() -> Result<(), Kern
 
 #[test]
 fn images() {
-    let (from, to) = (Size { width: 900, height: 300 }, Size { width: 1000, height: 310 });
+    let (from, to) = (Size { width: 1200, height: 300 }, Size { width: 1300, height: 310 });
     for alpha in [255, 100] {
         let pixels = [1, 2, 3, alpha].repeat(from.width * from.height);
         let mut blurred = pixels.clone();

@@ -3,12 +3,13 @@
 use super::strip::Strip;
 use super::weights::Weights;
 use crate::KernelError;
-use crate::memory::at_least;
+use crate::memory::{at_least, filled};
 
-/// Sums at a time: eight registers of 128 bits.
-const LANES: usize = 32;
+/// Sums at a time: eight registers, of 128 bits unless there are no such.
+const LANES: usize = if cfg!(all(target_family = "wasm", not(target_feature = "simd128"))) { 10 } else { 32 };
 
-/// What one thread computes in.
+/// What one thread computes in. Rows are longer than the image's, up to a multiple of [`LANES`]: what is
+/// behind their end is summed and not used.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     /// A row, its colours times its alpha, with its first and last pixel repeated outwards.
@@ -28,14 +29,16 @@ pub(super) fn blur(
 ) -> Result<(), KernelError> {
     let (stride, radius, count) = (strip.stride, weights.radius(), weights.count());
     let weights = weights.float();
-    let ring_length = stride.checked_mul(count).ok_or(KernelError::OutOfMemory { bytes: usize::MAX })?;
-    at_least(&mut buffer.line, 0.0, stride + 8 * radius)?;
+    let length = stride.next_multiple_of(LANES);
+    let ring_length = length.checked_mul(count).ok_or(KernelError::OutOfMemory { bytes: usize::MAX })?;
+    at_least(&mut buffer.line, 0.0, length + 8 * radius)?;
     at_least(&mut buffer.ring, 0.0, ring_length)?;
-    at_least(&mut buffer.sums, 0.0, stride)?;
-    let line = &mut buffer.line[..stride + 8 * radius];
-    let ring = &mut buffer.ring[..ring_length];
-    let sums = &mut buffer.sums[..stride];
+    at_least(&mut buffer.sums, 0.0, length)?;
+    let sums = &mut buffer.sums[..length];
     let height = strip.rows.len() / stride;
+    let pixels = starts(count, 4)?;
+    // Where in the ring the rows are, from the one that is written next on.
+    let mut rows = starts(count, length)?;
     // Row `at` is `radius` rows above row `at` of the strip.
     for at in 0..height + 2 * radius {
         let source = match at.checked_sub(radius) {
@@ -43,17 +46,22 @@ pub(super) fn blur(
             Some(row) if row < height => &strip.rows[row * stride..][..stride],
             Some(row) => &strip.below[(row - height) * stride..][..stride],
         };
-        premultiply(source, line, radius);
-        let at_middle = |distance: isize| &line[(4 * radius).wrapping_add_signed(4 * distance)..][..stride];
-        sum(&weights, at_middle, &mut ring[at % count * stride..][..stride]);
+        premultiply(source, &mut buffer.line[..stride + 8 * radius], radius);
+        sum(&weights, &buffer.line, &pixels, &mut buffer.ring[rows[0]..][..length]);
+        rows.rotate_left(1);
         let Some(row) = at.checked_sub(2 * radius) else { continue };
-        let middle = row + radius;
-        let rows = |distance: isize| &ring[middle.wrapping_add_signed(distance) % count * stride..][..stride];
-        sum(&weights, rows, sums);
+        sum(&weights, &buffer.ring, &rows, sums);
         unpremultiply(sums, &mut strip.rows[row * stride..][..stride]);
         tick()?;
     }
     Ok(())
+}
+
+/// Where `count` things begin that are `length` long.
+fn starts(count: usize, length: usize) -> Result<Vec<usize>, KernelError> {
+    let mut starts = filled(0, count)?;
+    (0..).zip(&mut starts).for_each(|(at, start)| *start = at * length);
+    Ok(starts)
 }
 
 /// Writes a row's colours times their alpha, and its first and last pixel again on each side.
@@ -69,37 +77,23 @@ fn premultiply(source: &[u8], line: &mut [f32], radius: usize) {
     right.fill(middle[middle.len() - 1]);
 }
 
-/// The weighted sum of what `at` says is at each distance.
-fn sum<'a>(weights: &[f32], at: impl Fn(isize) -> &'a [f32], out: &mut [f32]) {
-    for (chunk, out) in out.chunks_mut(LANES).enumerate() {
-        let from = chunk * LANES;
+/// The weighted sum of what begins at each of `starts`. Compiled once, for both directions.
+#[inline(never)]
+fn sum(weights: &[f32], values: &[f32], starts: &[usize], out: &mut [f32]) {
+    let (near, far) = (&starts[..weights.len()], &starts[weights.len() - 1..]);
+    for (chunk, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let values = &values[chunk * LANES..];
         let mut sums = [0.0; LANES];
-        if let Some(out) = out.first_chunk_mut::<LANES>() {
-            let block =
-                |distance| at(distance)[from..].first_chunk::<LANES>().expect("all are as long as `out`");
-            add(&mut sums, block(0), &[0.0; LANES], weights[0]);
-            for (distance, weight) in weights.iter().enumerate().skip(1) {
-                add(&mut sums, block(-(distance as isize)), block(distance as isize), *weight);
-            }
-            *out = sums;
-            continue;
-        }
-        for (distance, weight) in weights.iter().enumerate() {
-            let near = &at(-(distance as isize))[from..];
-            let far = &at(distance as isize)[from..];
-            let far_weight = if distance == 0 { 0.0 } else { *weight };
-            for ((sum, near), far) in sums.iter_mut().zip(near).zip(far) {
-                *sum += near * weight + far * far_weight;
+        for ((near, far), weight) in near.iter().rev().zip(far).zip(weights) {
+            let block = |start: usize| values[start..].first_chunk::<LANES>();
+            let (Some(near), Some(far)) = (block(*near), block(*far)) else {
+                unreachable!("all are as long")
+            };
+            for lane in 0..LANES {
+                sums[lane] += (near[lane] + far[lane]) * weight;
             }
         }
-        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
-    }
-}
-
-#[inline(always)]
-fn add(sums: &mut [f32; LANES], near: &[f32; LANES], far: &[f32; LANES], weight: f32) {
-    for lane in 0..LANES {
-        sums[lane] += (near[lane] + far[lane]) * weight;
+        *out = sums;
     }
 }
 

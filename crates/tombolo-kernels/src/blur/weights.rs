@@ -48,8 +48,11 @@ impl Weights {
         2 * self.radius() + 1
     }
 
+    /// Of both sides together: that of the middle is half, as it is added to itself.
     pub(super) fn float(&self) -> Vec<f32> {
-        self.exact.iter().map(|weight| *weight as f32).collect()
+        let mut weights = self.exact.iter().map(|weight| *weight as f32).collect::<Vec<_>>();
+        weights[0] /= 2.0;
+        weights
     }
 
     /// In whole numbers, if they are exact enough.

@@ -57,7 +57,8 @@ pub(super) fn sort(entries: &mut [Entry], scratch: &mut [Entry], tie: u32) {
 }
 
 /// Sorts few entries, of which no two are alike, in a heap: the standard library's sort would be a tenth
-/// of a browser module.
+/// of a browser module. Compiled once, not for each order.
+#[inline(never)]
 pub(super) fn compare(entries: &mut [Entry], order: &dyn Fn(&Entry, &Entry) -> Ordering) {
     if entries.len() <= INSERT_MAX {
         return insert(entries, order);
@@ -83,6 +84,7 @@ fn insert(entries: &mut [Entry], order: &dyn Fn(&Entry, &Entry) -> Ordering) {
 }
 
 /// Lets the entry at `root` of a heap sink to where it belongs.
+#[inline(never)]
 fn sink(heap: &mut [Entry], mut root: usize, order: &dyn Fn(&Entry, &Entry) -> Ordering) {
     while let Some(left) = heap.get(2 * root + 1) {
         let is_right = heap.get(2 * root + 2).is_some_and(|right| order(left, right).is_lt());
