@@ -16,7 +16,7 @@ use crate::memory::filled;
 use crate::work::locked;
 use crate::{KernelError, Work};
 
-/// Longest block of the inner dimension: a panel of `b`, 8 wide, is then 8 KiB.
+/// Longest block of the inner dimension: a panel of `b`, 16 wide, is then 16 KiB.
 const INNER_MAX: usize = 256;
 /// Rows of a band: a millisecond's work at a thousand columns.
 const BAND_ROWS: usize = 48;

@@ -24,3 +24,10 @@ pub(crate) fn at_least<T: Copy>(values: &mut Vec<T>, value: T, count: usize) -> 
     }
     Ok(())
 }
+
+/// Where `count` things begin that are `length` long, one after another.
+pub(crate) fn starts(count: usize, length: usize) -> Result<Vec<usize>, KernelError> {
+    let mut starts = filled(0, count)?;
+    (0..).zip(&mut starts).for_each(|(at, start)| *start = at * length);
+    Ok(starts)
+}

@@ -70,7 +70,7 @@ fn every_allocation_fails(least: usize, mut run: impl FnMut() -> Result<(), Kern
 
 #[test]
 fn images() {
-    let (from, to) = (Size { width: 1200, height: 300 }, Size { width: 1300, height: 310 });
+    let (from, to) = (Size { width: 3000, height: 100 }, Size { width: 3100, height: 110 });
     for alpha in [255, 100] {
         let pixels = [1, 2, 3, alpha].repeat(from.width * from.height);
         let mut blurred = pixels.clone();

@@ -3,7 +3,7 @@
 use super::strip::Strip;
 use super::weights::Weights;
 use crate::KernelError;
-use crate::memory::{at_least, filled};
+use crate::memory::{at_least, starts};
 
 /// Sums at a time: eight registers, of 128 bits unless there are no such.
 const LANES: usize = if cfg!(all(target_family = "wasm", not(target_feature = "simd128"))) { 10 } else { 32 };
@@ -41,12 +41,7 @@ pub(super) fn blur(
     let mut rows = starts(count, length)?;
     // Row `at` is `radius` rows above row `at` of the strip.
     for at in 0..height + 2 * radius {
-        let source = match at.checked_sub(radius) {
-            None => &strip.above[at * stride..][..stride],
-            Some(row) if row < height => &strip.rows[row * stride..][..stride],
-            Some(row) => &strip.below[(row - height) * stride..][..stride],
-        };
-        premultiply(source, &mut buffer.line[..stride + 8 * radius], radius);
+        premultiply(strip.row(at, radius), &mut buffer.line[..stride + 8 * radius], radius);
         sum(&weights, &buffer.line, &pixels, &mut buffer.ring[rows[0]..][..length]);
         rows.rotate_left(1);
         let Some(row) = at.checked_sub(2 * radius) else { continue };
@@ -55,13 +50,6 @@ pub(super) fn blur(
         tick()?;
     }
     Ok(())
-}
-
-/// Where `count` things begin that are `length` long.
-fn starts(count: usize, length: usize) -> Result<Vec<usize>, KernelError> {
-    let mut starts = filled(0, count)?;
-    (0..).zip(&mut starts).for_each(|(at, start)| *start = at * length);
-    Ok(starts)
 }
 
 /// Writes a row's colours times their alpha, and its first and last pixel again on each side.

@@ -17,6 +17,19 @@ pub(super) struct Strip<'p> {
     pub(super) below: &'p [u8],
 }
 
+impl Strip<'_> {
+    /// The row that is `at - radius` rows below the first: also above it, and below the last.
+    pub(super) fn row(&self, at: usize, radius: usize) -> &[u8] {
+        let height = self.rows.len() / self.stride;
+        let (rows, row) = match at.checked_sub(radius) {
+            None => (self.above, at),
+            Some(row) if row < height => (&*self.rows, row),
+            Some(row) => (self.below, row - height),
+        };
+        &rows[row * self.stride..][..self.stride]
+    }
+}
+
 /// The strips of an image.
 pub(super) struct Strips<'p> {
     stride: usize,

@@ -17,15 +17,14 @@ pub(super) struct Fixed {
     pub(super) rows: FixedWeights,
 }
 
-/// Weights of distances 0 and 1, 2 and 3, …, times 2 to the power of `bits`; the last may be 0.
+/// Weights of the pixels at distance 0, 1, … up to the radius, times 2 to the power of `bits`.
 pub(super) struct FixedWeights {
-    pub(super) pairs: Vec<[i16; 2]>,
+    pub(super) whole: Vec<i16>,
     pub(super) bits: u32,
-    pub(super) radius: usize,
 }
 
-/// Bits behind the point of a value between the two directions: two of them added fit 16 bits.
-pub(super) const FRACTION_BITS: u32 = 6;
+/// Bits behind the point of a value between the two directions: it fits 16 bits.
+pub(super) const FRACTION_BITS: u32 = 7;
 
 impl Weights {
     /// Up to a radius of ⌈3·sigma⌉. `sigma` is above 0.
@@ -77,8 +76,7 @@ impl Weights {
         let off = |(whole, exact): (&i32, &f64)| (f64::from(*whole) / one - exact).abs();
         let off = 2.0 * whole.iter().zip(&self.exact).map(off).sum::<f64>();
         let whole = whole.into_iter().map(i16::try_from).collect::<Result<Vec<_>, _>>().ok()?;
-        let pairs = whole.chunks(2).map(|pair| [pair[0], pair.get(1).copied().unwrap_or(0)]).collect();
         // The weights' errors sum to 0, so half of them meet white at worst, and half black.
-        Some((FixedWeights { pairs, bits, radius: self.radius() }, 255.0 * off / 2.0))
+        Some((FixedWeights { whole, bits }, 255.0 * off / 2.0))
     }
 }

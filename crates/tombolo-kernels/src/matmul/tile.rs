@@ -2,8 +2,8 @@
 
 use super::real::Real;
 
-#[cfg(target_feature = "relaxed-simd")]
-mod relaxed;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -20,20 +20,16 @@ pub(super) struct Tile<T> {
     pub(super) multiply: fn(&[T], &[T], &mut [T]),
 }
 
-/// The tile for `f32`. Of 128-bit registers there are 16, and V8 keeps one: 3 × 12 leaves none unused.
+/// The tile for `f32`.
 pub(super) fn best_f32() -> Tile<f32> {
     #[cfg(target_arch = "x86_64")]
     if let Some(tile) = x86::best_f32() {
         return tile;
     }
-    if cfg!(all(target_family = "wasm", not(target_feature = "simd128"))) {
-        return Tile { rows: 4, columns: 4, multiply: multiply::<f32, 4, 4> };
-    }
-    #[cfg(target_feature = "relaxed-simd")]
-    let multiply = relaxed::multiply_f32;
-    #[cfg(not(target_feature = "relaxed-simd"))]
-    let multiply = multiply::<f32, 3, 12>;
-    Tile { rows: 3, columns: 12, multiply }
+    #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+    return wasm::best_f32();
+    #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
+    Tile { rows: 4, columns: 4, multiply: multiply::<f32, 4, 4> }
 }
 
 /// The tile for `f64`.

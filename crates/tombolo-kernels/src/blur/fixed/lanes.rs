@@ -1,0 +1,60 @@
+//! Vectors of 128 bits: what of them each machine has to bring.
+
+#[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), path = "lanes/wasm.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "lanes/x86.rs")]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))),
+    path = "lanes/portable.rs"
+)]
+mod machine;
+
+// Also tested where there are vectors.
+#[cfg(test)]
+#[path = "lanes/portable.rs"]
+mod portable;
+
+pub(super) use machine::{
+    Lanes, add_products, give, narrow, pairs, side_by_side, splat, splat_pair, store_bytes, store_pairs,
+    take, wide_pairs,
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::BLOCK;
+    use super::{machine, portable};
+
+    /// What a module's functions make of numbers, one after another.
+    macro_rules! through {
+        ($lanes:ident, $bytes:expr, $numbers:expr, $pair:expr, $shift:expr) => {{
+            let weights = $lanes::splat_pair($pair);
+            let add = |pairs| $lanes::add_products($lanes::splat(7), pairs, weights);
+            let [a, b, c, d] = $lanes::wide_pairs($bytes, 3).map(add);
+            let [e, f, g, h] = $lanes::pairs($numbers, 5).map(add);
+            let bytes = [$lanes::narrow(a, b, $shift), $lanes::narrow(c, d, $shift)];
+            let numbers = [$lanes::narrow(e, f, $shift), $lanes::narrow(g, h, $shift)];
+            let (mut pairs, mut narrow, mut both) = ([0; 2 * BLOCK], [0; BLOCK], [0; 2 * BLOCK]);
+            $lanes::store_pairs(&mut pairs, bytes, numbers);
+            $lanes::store_bytes(&mut narrow, numbers);
+            $lanes::side_by_side(&narrow, $bytes[1..].first_chunk().unwrap(), &mut both);
+            let (mut first, mut second, mut four) = ([0; 8], [0; 8], [0; 16]);
+            $lanes::take($bytes.first_chunk().unwrap(), &mut first, &mut second);
+            $lanes::give(&first, &second, &mut four);
+            // What is behind two pixels may be anything.
+            (pairs, narrow, both, first[..6].to_vec(), second[..6].to_vec(), four)
+        }};
+    }
+
+    proptest! {
+        #[test]
+        fn lanes_agree_with_arrays(
+            bytes in any::<[u8; 40]>(), numbers in any::<[i16; 40]>(), pair in any::<[i16; 2]>(), shift in 1_u32..24,
+        ) {
+            // Two products of the lowest numbers do not fit, and there are none such.
+            let (numbers, pair) = (numbers.map(|it| it / 2), pair.map(|it| it / 2));
+            let expected = through!(portable, &bytes, &numbers, pair, shift);
+            prop_assert_eq!(through!(machine, &bytes, &numbers, pair, shift), expected);
+        }
+    }
+}
