@@ -239,7 +239,8 @@ for (const { tier, threads, features } of TIERS) {
       assert.equal(k.tk_blur(pixels, width, height, 20), 0);
       assert.ok(seen.length > 2 && seen.every((fraction) => fraction >= 0 && fraction <= 1));
       let calls = 0;
-      watch = () => (++calls > 2 ? 1 : 0);
+      // Not when it is asked at the start, but the next time.
+      watch = () => (++calls > 1 ? 1 : 0);
       const [a] = heap.put(new Float32Array(500 * 500));
       const c = heap.room(500 * 500 * 4);
       for (const run of [
@@ -251,7 +252,7 @@ for (const { tier, threads, features } of TIERS) {
         assert.equal(run(), STATUS.aborted);
       }
       const rows = JSON.stringify(sortedRows(40_000));
-      calls = 2;
+      calls = 1;
       assert.equal(sort(rows, "number").status, STATUS.aborted);
       watch = undefined;
       assert.equal(sort(rows, "number").order.length, 40_000);

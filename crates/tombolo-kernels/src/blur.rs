@@ -63,6 +63,7 @@ pub fn gaussian_blur(
     if sigma == 0.0 {
         return Ok(());
     }
+    work.begin(height)?;
     let weights = Weights::new(sigma);
     let stride = width * 4;
     let is_opaque = is_opaque(pixels, work)?;

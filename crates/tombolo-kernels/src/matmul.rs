@@ -93,6 +93,7 @@ fn multiply<T: Real>(
     let blocks = k.div_ceil(INNER_MAX);
     let inner = k.div_ceil(blocks);
     let bands = m.div_ceil(BAND_ROWS);
+    work.begin(blocks * bands)?;
     let mut packed_b = filled(T::default(), n.next_multiple_of(tile.columns) * inner)?;
     let packed_a = Mutex::new(Vec::new());
     for _ in 0..work.crew.size().min(bands) {

@@ -50,6 +50,7 @@ pub fn resize_bicubic(
     work: &Work<'_>,
 ) -> Result<(), KernelError> {
     check_image(target.len(), to.width, to.height)?;
+    work.begin(to.height)?;
     let resize = Resize::new(source, from, to, work)?;
     let rows = target.chunks_exact_mut(to.width * 4).enumerate();
     work.share(to.height.try_into().unwrap_or(u32::MAX), rows, |turn, (y, row)| {
@@ -81,6 +82,7 @@ pub fn preprocess(
     if !sane {
         return Err(KernelError::Number("each mean must be finite, each deviation finite and above 0"));
     }
+    work.begin(to.height)?;
     let resize = Resize::new(source, from, to, work)?;
     let (red, others) = target.split_at_mut(to.width * to.height);
     let (green, blue) = others.split_at_mut(to.width * to.height);

@@ -57,8 +57,8 @@ impl Crew for Rayon {
 
 /// Learns how far a kernel is, and may stop it.
 pub trait Watch: Sync {
-    /// `done` of `total` units are computed. Called every few milliseconds, on the calling thread
-    /// only; `false` stops the kernel, which then answers [`KernelError::Aborted`].
+    /// `done` of `total` units are computed. Called at the start and every few milliseconds, on the calling
+    /// thread only; `false` stops the kernel, which then answers [`KernelError::Aborted`].
     fn goes_on(&self, done: u32, total: u32) -> bool;
 }
 
@@ -87,6 +87,13 @@ impl Work<'static> {
 }
 
 impl Work<'_> {
+    /// Asks the watch before anything is computed: what is to stop already begins nothing, however fast the
+    /// other threads would be. The length is that of the whole work.
+    pub(crate) fn begin(&self, total: usize) -> Result<(), KernelError> {
+        let goes_on = self.watch.goes_on(0, total.try_into().unwrap_or(u32::MAX));
+        if goes_on { Ok(()) } else { Err(KernelError::Aborted) }
+    }
+
     /// Hands each of `parts` to a thread that is free. `each` tells by [`Turn::done`] how many of the
     /// `total` units it has computed, and stops when that answers with an error. Of several errors the
     /// first to happen is returned.
@@ -103,7 +110,8 @@ impl Work<'_> {
         })
     }
 
-    /// What is the same for all kinds of parts, and compiled once for them. `next` does one, or answers nothing if none is left.
+    /// What is the same for all kinds of parts, and compiled once for them. `next` does one, or answers
+    /// nothing if none is left.
     #[inline(never)]
     fn drive(
         &self,

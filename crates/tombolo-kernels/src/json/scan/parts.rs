@@ -44,6 +44,7 @@ struct Scanned {
 pub(super) fn rows(bytes: &[u8], from: usize, key: &Key, work: &Work<'_>) -> Step<Rows> {
     let mut parts = cut(bytes, from, work.crew.size());
     let total = (bytes.len() / TICK_BYTES) as u32 + 1;
+    work.begin(total as usize)?;
     work.share(total, parts.iter_mut().map(Mutex::new), |turn, part| {
         let mut part = locked(&part);
         let scanned = scan(bytes, part.from, part.to, key, turn);
