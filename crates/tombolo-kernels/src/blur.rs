@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use strip::Strips;
 use weights::Weights;
 
+use crate::lanes::ARE_VECTORS;
 use crate::work::locked;
 use crate::{KernelError, Work};
 
@@ -67,7 +68,7 @@ pub fn gaussian_blur(
     let weights = Weights::new(sigma);
     let stride = width * 4;
     let is_opaque = is_opaque(pixels, work)?;
-    let fixed = if is_opaque && fixed::can() { weights.fixed() } else { None };
+    let fixed = if is_opaque && ARE_VECTORS { weights.fixed() } else { None };
     let strips = Strips::new(pixels, stride, weights.radius(), work.crew.size(), &mut scratch.halos)?;
     let buffers = Mutex::new(&mut scratch.buffers);
     let tick_rows = (TICK_PRODUCTS / (stride * weights.count())).max(1);
@@ -80,7 +81,7 @@ pub fn gaussian_blur(
         };
         let result = match &fixed {
             // Asked again, so that it is not in the module of a browser where it cannot be.
-            Some(fixed) if fixed::can() => fixed::blur(&mut strip, fixed, &mut buffer.fixed, tick),
+            Some(fixed) if ARE_VECTORS => fixed::blur(&mut strip, fixed, &mut buffer.fixed, tick),
             _ => float::blur(&mut strip, &weights, &mut buffer.float, tick),
         };
         let mut buffers = locked(&buffers);

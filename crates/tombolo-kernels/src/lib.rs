@@ -18,6 +18,7 @@ pub mod json;
 pub mod matmul;
 pub mod resample;
 
+mod lanes;
 mod memory;
 
 pub use error::KernelError;

@@ -3,7 +3,8 @@
 //! Row by row of the target: its source rows are added up first, along the columns, since shrinking makes
 //! few rows of many; then the one row that is left is resized along itself.
 
-mod columns;
+mod fixed;
+mod float;
 mod taps;
 
 use std::sync::Mutex;
@@ -11,7 +12,8 @@ use std::sync::Mutex;
 use taps::Taps;
 
 use crate::blur::{check_image, is_opaque};
-use crate::memory::{filled, reserve};
+use crate::lanes::ARE_VECTORS;
+use crate::memory::{at_least, filled, reserve};
 use crate::work::locked;
 use crate::{KernelError, Work};
 
@@ -107,11 +109,20 @@ pub fn preprocess(
 struct Resize<'s> {
     source: &'s [u8],
     stride: usize,
-    is_opaque: bool,
     columns: Taps,
     rows: Taps,
-    /// Rows in between, of threads that are not at work.
-    lines: Mutex<Vec<Vec<f32>>>,
+    is_opaque: bool,
+    /// Whether whole numbers are exact enough, and there is no alpha to divide by.
+    is_whole: bool,
+    /// Of threads that are not at work.
+    lines: Mutex<Vec<Line>>,
+}
+
+/// The row in between: one or the other.
+#[derive(Default)]
+struct Line {
+    float: Vec<f32>,
+    whole: Vec<i16>,
 }
 
 impl<'s> Resize<'s> {
@@ -120,56 +131,43 @@ impl<'s> Resize<'s> {
         if to.width == 0 || to.height == 0 {
             return Err(KernelError::Size("width and height must be at least 1"));
         }
+        let (columns, rows) = (Taps::new(from.width, to.width)?, Taps::new(from.height, to.height)?);
+        let is_opaque = is_opaque(source, work)?;
+        let is_whole = ARE_VECTORS && columns.is_whole && rows.is_whole && is_opaque;
         Ok(Self {
             source,
             stride: from.width * 4,
-            is_opaque: is_opaque(source, work)?,
-            columns: Taps::new(from.width, to.width)?,
-            rows: Taps::new(from.height, to.height)?,
+            columns,
+            rows,
+            is_opaque,
+            is_whole,
             lines: Mutex::default(),
         })
     }
 
     /// Computes row `y` of the target.
     fn row(&self, y: usize, row: &mut [u8]) -> Result<(), KernelError> {
-        let spare = locked(&self.lines).pop();
-        let mut line = spare.map_or_else(|| filled(0.0, self.stride), Ok)?;
-        let (first, weights) = self.rows.at(y);
-        let window = &self.source[first * self.stride..(first + weights.len()) * self.stride];
-        if self.is_opaque {
-            columns::opaque(window, self.stride, self.rows.whole_at(y), &mut line);
+        let mut line = locked(&self.lines).pop().unwrap_or_default();
+        // The constant again, so that it is not in the module of a browser without vectors.
+        if ARE_VECTORS && self.is_whole {
+            at_least(&mut line.whole, 0, fixed::line_length(self.stride))?;
+            fixed::down(self.source, self.stride, self.rows.pairs_at(y), &mut line.whole);
+            fixed::along(&line.whole, &self.columns, row);
         } else {
-            columns::premultiplied(window, self.stride, weights, &mut line);
-        }
-        for (x, out) in row.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            let (first, weights) = self.columns.at(x);
-            let [red, green, blue, alpha] = along(&line[4 * first..], weights);
-            *out = match self.is_opaque {
-                true => [red, green, blue, 255.0].map(rounded),
-                false if alpha < 0.5 => [0; 4],
-                false => [red / alpha, green / alpha, blue / alpha, alpha].map(rounded),
-            };
+            at_least(&mut line.float, 0.0, self.stride)?;
+            let (first, weights) = self.rows.at(y);
+            let window = &self.source[first * self.stride..(first + weights.len()) * self.stride];
+            if self.is_opaque {
+                float::down::<true>(window, self.stride, weights, &mut line.float);
+                float::along::<true>(&line.float, &self.columns, row);
+            } else {
+                float::down::<false>(window, self.stride, weights, &mut line.float);
+                float::along::<false>(&line.float, &self.columns, row);
+            }
         }
         let mut lines = locked(&self.lines);
         reserve(&mut lines, 1)?;
         lines.push(line);
         Ok(())
     }
-}
-
-/// The weighted sum of pixels of a row.
-#[inline(always)]
-fn along(line: &[f32], weights: &[f32]) -> [f32; 4] {
-    let mut sums = [0.0; 4];
-    for (pixel, weight) in line.as_chunks::<4>().0.iter().zip(weights) {
-        for channel in 0..4 {
-            sums[channel] += pixel[channel] * weight;
-        }
-    }
-    sums
-}
-
-/// The nearest byte.
-fn rounded(value: f32) -> u8 {
-    (value + 0.5) as u8
 }

@@ -173,6 +173,28 @@ proptest! {
 }
 
 #[test]
+fn resize_is_within_one_at_its_worst() {
+    // White where a weight of fourteen bits would be rounded up, and black where it would be rounded down:
+    // every error counts in full. Of a few pixels they are small, of hundreds they are not.
+    for (from, to) in [((3, 900), (3, 1)), ((900, 3), (1, 3)), ((40, 40), (9, 9)), ((9, 6), (50, 70))] {
+        let size = |(width, height)| Size { width, height };
+        let (from, to) = (size(from), size(to));
+        let is_up = |weights: &[(usize, f64)], at: usize| {
+            let weight = weights.iter().find(|(source, _)| *source == at).map_or(0.0, |(_, weight)| *weight);
+            (weight * 16384.0).rem_euclid(1.0) >= 0.5
+        };
+        let (columns, rows) = (bicubic(from.width, to.width), bicubic(from.height, to.height));
+        let pixels = (0..from.width * from.height).flat_map(|at| {
+            let (x, y) = (at % from.width, at / from.width);
+            let is_up = if to.width < to.height { is_up(&columns[0], x) } else { is_up(&rows[0], y) };
+            let byte = if is_up { 255 } else { 0 };
+            [byte, byte, byte, 255]
+        });
+        check_resize(from, to, &pixels.collect::<Vec<_>>(), 1);
+    }
+}
+
+#[test]
 fn blur_is_within_one_at_its_worst() {
     // Black and white only: every error of a weight counts in full.
     let size = Size { width: 120, height: 17 };

@@ -5,7 +5,6 @@
 //! neighbour. Along the columns neighbours are rows, along a row they are pixels at an even and an odd
 //! place: rows are taken apart into these two planes, without their alpha, which a blur leaves as it is.
 
-mod lanes;
 mod planes;
 mod sums;
 
@@ -16,9 +15,6 @@ use super::strip::Strip;
 use super::weights::{FRACTION_BITS, Fixed};
 use crate::KernelError;
 use crate::memory::{at_least, starts};
-
-/// Values of a plane at a time.
-const BLOCK: usize = 16;
 
 /// What one thread computes in.
 #[derive(Debug, Default)]
@@ -31,11 +27,6 @@ pub(super) struct Buffer {
     lines: Vec<i16>,
     /// A row that is blurred both ways, in planes.
     row: Vec<u8>,
-}
-
-/// Whether it is faster than in `f32`: in the baseline of a browser, which has no vectors, it is not.
-pub(super) fn can() -> bool {
-    cfg!(any(not(target_family = "wasm"), target_feature = "simd128"))
 }
 
 /// Blurs a strip; calls `tick` after each row.

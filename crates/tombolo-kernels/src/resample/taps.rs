@@ -1,10 +1,15 @@
 //! Which source pixels make a target pixel, and with what weights.
 
 use crate::KernelError;
+use crate::lanes::ARE_VECTORS;
 use crate::memory::{filled, reserve};
 
 /// Bits behind the point of a weight in whole numbers.
 pub(super) const WHOLE_BITS: u32 = 14;
+
+/// How far from the result that of whole numbers may be for each direction, in steps of a byte: with what the
+/// other direction makes of it and the two roundings to a byte, they then differ by at most 1.
+const ERROR_MAX: f32 = 0.25;
 
 /// Along one direction, for each target pixel the first source pixel and the weights from there on.
 pub(super) struct Taps {
@@ -12,8 +17,11 @@ pub(super) struct Taps {
     counts: Vec<usize>,
     /// As many for each target pixel as the one with the most has.
     weights: Vec<f32>,
-    whole: Vec<i16>,
     count_max: usize,
+    /// The same in whole numbers, of pairs of source pixels of which the first is even.
+    pairs: Vec<[i16; 2]>,
+    /// Whether these are exact enough: of hundreds of pixels, they are not.
+    pub(super) is_whole: bool,
 }
 
 impl Taps {
@@ -26,7 +34,10 @@ impl Taps {
         let (mut firsts, mut counts) = (Vec::new(), Vec::new());
         reserve(&mut firsts, to)?;
         reserve(&mut counts, to)?;
-        let (mut weights, mut whole) = (filled(0.0, size)?, filled(0, size)?);
+        let mut weights = filled(0.0, size)?;
+        let pairs_max = count_max / 2 + 1;
+        let mut pairs = filled([0; 2], if ARE_VECTORS { pairs_max * to } else { 0 })?;
+        let mut is_whole = true;
         let mut exact = filled(0.0, count_max)?;
         for at in 0..to {
             let centre = (at as f64 + 0.5) * scale;
@@ -41,11 +52,14 @@ impl Taps {
             for (weight, exact) in weights[place.clone()].iter_mut().zip(&*exact) {
                 *weight = (exact / sum) as f32;
             }
-            round(&weights[place.clone()], &mut whole[place]);
+            if ARE_VECTORS {
+                let pairs = &mut pairs[at * pairs_max..][..pairs_max];
+                is_whole &= round(&weights[place], &mut pairs.as_flattened_mut()[first % 2..]) <= ERROR_MAX;
+            }
             firsts.push(first);
             counts.push(exact.len());
         }
-        Ok(Self { firsts, counts, weights, whole, count_max })
+        Ok(Self { firsts, counts, weights, count_max, pairs, is_whole })
     }
 
     /// The first source pixel of target pixel `at`, and the weights from there on.
@@ -54,15 +68,20 @@ impl Taps {
         (self.firsts[at], &self.weights[at * self.count_max..][..self.counts[at]])
     }
 
-    /// The same weights times 2 to the power of [`WHOLE_BITS`].
-    pub(super) fn whole_at(&self, at: usize) -> &[i16] {
-        &self.whole[at * self.count_max..][..self.counts[at]]
+    /// The first pair of source pixels, and their weights times 2 to the power of [`WHOLE_BITS`].
+    #[inline(always)]
+    pub(super) fn pairs_at(&self, at: usize) -> (usize, &[[i16; 2]]) {
+        let first = self.firsts[at];
+        let count = (first % 2 + self.counts[at]).div_ceil(2);
+        (first / 2, &self.pairs[at * (self.count_max / 2 + 1)..][..count])
     }
 }
 
-/// Rounds weights so that they still sum to one: the largest takes what rounding left.
-fn round(weights: &[f32], whole: &mut [i16]) {
+/// Rounds weights so that they still sum to one: the largest takes what rounding left. Answers how far off
+/// a result may be.
+fn round(weights: &[f32], whole: &mut [i16]) -> f32 {
     let one = 1 << WHOLE_BITS;
+    let whole = &mut whole[..weights.len()];
     for (whole, weight) in whole.iter_mut().zip(weights) {
         *whole = (weight * one as f32).round() as i16;
     }
@@ -70,6 +89,9 @@ fn round(weights: &[f32], whole: &mut [i16]) {
     if let Some(largest) = whole.iter_mut().max() {
         *largest += (one - sum) as i16;
     }
+    let off = |(whole, weight): (&i16, &f32)| (f32::from(*whole) / one as f32 - weight).abs();
+    // The errors sum to 0, so half of them meet white at worst, and half black.
+    255.0 / 2.0 * whole.iter().zip(weights).map(off).sum::<f32>()
 }
 
 /// Catmull and Rom's cubic.

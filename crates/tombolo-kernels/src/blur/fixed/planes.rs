@@ -1,6 +1,6 @@
 //! Rows taken apart into pixels at even and at odd places, without their alpha.
 
-use super::{BLOCK, lanes};
+use crate::lanes::{self, BLOCK};
 
 /// Pixels at a time: a check for every four would take as long as they do.
 const STEP: usize = 16;

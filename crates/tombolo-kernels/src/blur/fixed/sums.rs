@@ -1,9 +1,8 @@
 //! Weighted sums of pairs.
 
-use super::BLOCK;
-use super::lanes::{self, Lanes};
 use crate::KernelError;
 use crate::blur::weights::FixedWeights;
+use crate::lanes::{self, BLOCK, Lanes};
 use crate::memory::reserve;
 
 /// The weights of a pair of neighbours in two results.

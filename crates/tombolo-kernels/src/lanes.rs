@@ -13,17 +13,24 @@ mod machine;
 #[path = "lanes/portable.rs"]
 mod portable;
 
-pub(super) use machine::{
-    Lanes, add_products, give, narrow, pairs, side_by_side, splat, splat_pair, store_bytes, store_pairs,
-    take, wide_pairs,
+pub(crate) use machine::{
+    Lanes, add_products, eight, give, narrow, pairs, pixel, rows, side_by_side, splat, splat_pair,
+    store_bytes, store_pairs, store_pixels, take, wide_pairs,
 };
+
+/// Numbers of 16 bits, or bytes, at a time.
+pub(crate) const BLOCK: usize = 16;
+
+/// Whether there are vectors: in the baseline of a browser there are none, and plain loops in `f32` are faster
+/// than what stands for them.
+pub(crate) const ARE_VECTORS: bool =
+    cfg!(any(target_arch = "x86_64", all(target_family = "wasm", target_feature = "simd128")));
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::BLOCK;
-    use super::{machine, portable};
+    use super::{BLOCK, machine, portable};
 
     /// What a module's functions make of numbers, one after another.
     macro_rules! through {
@@ -41,8 +48,13 @@ mod tests {
             let (mut first, mut second, mut four) = ([0; 8], [0; 8], [0; 16]);
             $lanes::take($bytes.first_chunk().unwrap(), &mut first, &mut second);
             $lanes::give(&first, &second, &mut four);
+            let mut pixels = [0; BLOCK];
+            $lanes::store_pixels(&mut pixels, numbers);
+            let [i, j, k, l] = $lanes::rows($bytes, 2, 9).map(add);
+            let pixel = [i, j, k, l, add($lanes::eight($numbers.first_chunk().unwrap()))];
+            let pixel = pixel.map(|sums| $lanes::pixel(sums, $shift));
             // What is behind two pixels may be anything.
-            (pairs, narrow, both, first[..6].to_vec(), second[..6].to_vec(), four)
+            (pairs, narrow, both, first[..6].to_vec(), second[..6].to_vec(), four, pixels, pixel)
         }};
     }
 
