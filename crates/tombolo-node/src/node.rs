@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
@@ -104,8 +105,11 @@ impl Node {
     pub async fn start(config: NodeConfig, app: &App) -> Result<Self, NodeError> {
         let NodeConfig { listen, root, state, artefacts, environment, isolation, engine, compiler, gateway } =
             config;
-        let capabilities: Vec<Arc<dyn AnyCapability>> =
-            vec![Arc::new(Kv::new(state.join("key_value.redb"))), Arc::new(Variables)];
+        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
+            Arc::new(Kv::new(state.join("key_value.redb"))),
+            Arc::new(Sqlite::new(state.join("sqlite"), BTreeMap::new())),
+            Arc::new(Variables),
+        ];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();
