@@ -162,7 +162,7 @@ fn missing(component: &[u8], found: &Inspection) -> Vec<String> {
 
 fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
-    let kv = tombolo_cap_kv::Kv::new(PathBuf::new());
+    let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
     let capabilities: [&dyn AnyCapability; 3] = [&kv, &sqlite, &tombolo_cap_variables::Variables];
     capabilities.iter().flat_map(|capability| capability.interfaces(abi)).copied().collect()

@@ -343,7 +343,7 @@ fn executor(fields: &Fields<'_>) -> Result<(), ManifestError> {
     table.done()
 }
 
-pub(super) fn required<'a>(
+pub(crate) fn required<'a>(
     fields: &Fields<'a>,
     field: &'static str,
     expected: &str,
@@ -367,7 +367,7 @@ fn filled(
     })
 }
 
-fn lower_snake(fields: &Fields<'_>, key: &Placed<&str>) -> Result<(), ManifestError> {
+pub(crate) fn lower_snake(fields: &Fields<'_>, key: &Placed<&str>) -> Result<(), ManifestError> {
     let fits = key.value.starts_with(|first: char| first.is_ascii_lowercase())
         && key.value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if fits {
