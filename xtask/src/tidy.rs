@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-store", &["tombolo-model"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-model"]),
     ("tombolo-cap-kv", &["tombolo-capability", "tombolo-model", "tombolo-store"]),
+    ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-model"]),
     ("tombolo-cap-variables", &["tombolo-capability", "tombolo-model"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
     ("tombolo-gateway", &["tombolo-model", "tombolo-runtime"]),
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-node",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-sqlite",
             "tombolo-cap-variables",
             "tombolo-cap-wasi",
             "tombolo-capability",
@@ -40,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-sqlite",
             "tombolo-cap-variables",
             "tombolo-cap-wasi",
             "tombolo-capability",

@@ -9,7 +9,8 @@ mod spin3;
 mod view;
 mod wasi;
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
@@ -20,30 +21,32 @@ use wasmtime::component::{HasData, Linker};
 pub use view::View;
 use view::{Host, Label, Stores};
 
-/// The stores a node has. This version has one, `default`, in the embedded store.
+/// The stores a node has, each a file of the embedded store.
 ///
-/// The store's file is opened, and made, for the first component that was granted a store: an app
-/// that keeps nothing leaves nothing on the disk.
+/// A file is opened, and made, for the first component that was granted a store in it: an app that keeps
+/// nothing leaves nothing on the disk.
 pub struct Kv {
-    path: PathBuf,
-    store: Mutex<Option<KeyValue>>,
+    files: BTreeMap<String, PathBuf>,
+    open: Mutex<HashMap<PathBuf, KeyValue>>,
 }
 
-/// The label of the one store every app has.
+/// The label of the store every app has.
 pub const DEFAULT_LABEL: &str = "default";
 
 impl Kv {
-    /// Stores in the file `path`, apart for each app.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, store: Mutex::new(None) }
+    /// The stores of these labels, each in its file and there apart for each app.
+    pub fn new(files: BTreeMap<String, PathBuf>) -> Self {
+        Self { files, open: Mutex::default() }
     }
 
-    fn store(&self) -> Result<KeyValue, StoreError> {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*store {
-            Some(open) => Ok(open.clone()),
-            None => Ok(store.insert(KeyValue::open(&self.path)?).clone()),
+    fn store(&self, path: &Path) -> Result<KeyValue, StoreError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = open.get(path) {
+            return Ok(store.clone());
         }
+        let store = KeyValue::open(path)?;
+        open.insert(path.to_owned(), store.clone());
+        Ok(store)
     }
 }
 
@@ -92,17 +95,15 @@ impl Capability for Kv {
         let refuse =
             |reason| GrantError { component: component.id.to_string(), field: "key_value_stores", reason };
         let label = |label: &String| {
-            if label != DEFAULT_LABEL {
-                return Err(refuse(format!("there is no store `{label}`, expected `{DEFAULT_LABEL}`")));
-            }
-            Ok(Label { name: label.clone(), namespace: Namespace::new(app, label) })
+            let path = self.files.get(label).ok_or_else(|| {
+                let known: Vec<String> = self.files.keys().map(|known| format!("`{known}`")).collect();
+                refuse(format!("there is no store `{label}`, expected {}", known.join(" or ")))
+            })?;
+            let store = self.store(path).map_err(|error| refuse(chain(&error)))?;
+            Ok(Label { name: label.clone(), namespace: Namespace::new(app, label), store })
         };
-        let labels: Vec<Label> = component.key_value_stores.iter().map(label).collect::<Result<_, _>>()?;
-        if labels.is_empty() {
-            return Ok(Arc::new(Stores::None));
-        }
-        let store = self.store().map_err(|error| refuse(chain(&error)))?;
-        Ok(Arc::new(Stores::Some { store, labels }))
+        let granted = component.key_value_stores.iter().map(label).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Stores { granted, labels: self.files.keys().cloned().collect() }))
     }
 
     fn open(&self, granted: &Self::Granted) -> View {

@@ -7,8 +7,8 @@ use crate::view::Refusal;
 
 fn kv() -> (tempfile::TempDir, Kv) {
     let folder = tempfile::tempdir().unwrap();
-    let kv = Kv::new(folder.path().join("kv.redb"));
-    (folder, kv)
+    let files = ["default", "sessions"].map(|label| (label.to_owned(), folder.path().join(label)));
+    (folder, Kv::new(files.into()))
 }
 
 fn view(kv: &Kv, labels: &[&str]) -> Result<View, GrantError> {
@@ -32,7 +32,7 @@ fn a_label_nobody_defined_is_refused_when_the_app_is_prepared() {
     let error = view(&kv, &["cache"]).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "component `api`: key_value_stores: there is no store `cache`, expected `default`"
+        "component `api`: key_value_stores: there is no store `cache`, expected `default` or `sessions`"
     );
 }
 
@@ -43,6 +43,7 @@ fn a_store_opens_only_with_a_grant() {
     let mut ungranted = view(&kv, &[]).unwrap();
     let mut host = Host { view: &mut ungranted, table: &mut table };
     assert!(matches!(host.open("default"), Err(Refusal::AccessDenied)));
+    assert!(matches!(host.open("sessions"), Err(Refusal::AccessDenied)));
     assert!(matches!(host.open("other"), Err(Refusal::NoSuchStore)));
     let mut granted = view(&kv, &["default"]).unwrap();
     let mut host = Host { view: &mut granted, table: &mut table };

@@ -5,25 +5,19 @@ use std::sync::Arc;
 use tombolo_store::{KeyValue, Namespace};
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
-use crate::DEFAULT_LABEL;
-
 /// A store a component was granted.
-pub struct Label {
+pub(crate) struct Label {
     pub(crate) name: String,
     pub(crate) namespace: Namespace,
+    /// Where it is.
+    pub(crate) store: KeyValue,
 }
 
 /// The stores a component was granted.
-pub enum Stores {
-    /// None.
-    None,
-    /// These.
-    Some {
-        /// Where they are.
-        store: KeyValue,
-        /// What they are called.
-        labels: Vec<Label>,
-    },
+pub struct Stores {
+    pub(crate) granted: Vec<Label>,
+    /// Every label there is, granted or not.
+    pub(crate) labels: Vec<String>,
 }
 
 /// The stores of one instance.
@@ -90,14 +84,15 @@ pub(crate) struct Host<'a> {
 impl Host<'_> {
     /// Opens the store `label`.
     pub(crate) fn open(&mut self, label: &str) -> Result<Resource<OpenStore>, Refusal> {
-        let known = label == DEFAULT_LABEL;
-        let refusal = if known { Refusal::AccessDenied } else { Refusal::NoSuchStore };
-        let Stores::Some { store, labels } = &*self.view.granted else { return Err(refusal) };
-        let Some(granted) = labels.iter().find(|granted| granted.name == label) else { return Err(refusal) };
+        let Stores { granted, labels } = &*self.view.granted;
+        let Some(granted) = granted.iter().find(|granted| granted.name == label) else {
+            let known = labels.iter().any(|known| known == label);
+            return Err(if known { Refusal::AccessDenied } else { Refusal::NoSuchStore });
+        };
         if self.view.open == OPEN_MAX {
             return Err(Refusal::TableFull);
         }
-        let store = OpenStore { store: store.clone(), namespace: granted.namespace.clone() };
+        let store = OpenStore { store: granted.store.clone(), namespace: granted.namespace.clone() };
         let resource = self.table.push(store)?;
         self.view.open += 1;
         Ok(resource)

@@ -17,7 +17,7 @@ mod turns;
 
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
-pub use memory::{MemoryBudget, MemoryExceeded};
+pub use memory::{HeldMemory, HostMemory, MemoryBudget, MemoryExceeded};
 pub use meter::{CpuExceeded, Meter, Slice, Usage};
 pub use outbound::{OutboundUsage, OverBudget};
 pub use turns::Turns;

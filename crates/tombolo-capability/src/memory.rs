@@ -1,6 +1,7 @@
 //! The bound on the memory of a whole instance.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use wasmtime::ResourceLimiter;
 
@@ -16,8 +17,10 @@ pub struct MemoryBudget {
     bytes_max: u64,
     /// Of memories and tables. They never shrink, so this is their peak as well.
     bytes: u64,
-    /// Of what the host holds, as last counted.
+    /// Of what the host holds in resources, as last counted.
     held_bytes: u64,
+    /// What the host holds besides resources.
+    aside: HostMemory,
     meter: Arc<Meter>,
 }
 
@@ -29,13 +32,89 @@ pub struct MemoryExceeded {
     pub bytes_max: u64,
 }
 
+/// The part of a [`MemoryBudget`] that is taken for what the host holds besides resources: the rows of a
+/// result, on their way to the guest. Any thread may take from it.
+#[derive(Clone, Debug)]
+pub struct HostMemory(Arc<Aside>);
+
+#[derive(Debug)]
+struct Aside {
+    bytes_max: u64,
+    /// What memories, tables and resources leave.
+    left: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl HostMemory {
+    fn new(bytes_max: u64) -> Self {
+        Self(Arc::new(Aside { bytes_max, left: AtomicU64::new(bytes_max), taken: AtomicU64::new(0) }))
+    }
+
+    fn taken(&self) -> u64 {
+        self.0.taken.load(Relaxed)
+    }
+
+    /// Takes `bytes` until what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If there is not so much left.
+    pub fn take(&self, bytes: u64) -> Result<HeldMemory, MemoryExceeded> {
+        let mut held = HeldMemory { memory: self.clone(), bytes: 0 };
+        held.grow(bytes)?;
+        Ok(held)
+    }
+}
+
+/// Memory of the host that an instance is charged for; no longer once this is dropped.
+#[derive(Debug)]
+pub struct HeldMemory {
+    memory: HostMemory,
+    bytes: u64,
+}
+
+impl HeldMemory {
+    /// Takes more.
+    ///
+    /// # Errors
+    ///
+    /// If there is not so much left; what was taken before stays taken.
+    pub fn grow(&mut self, bytes: u64) -> Result<(), MemoryExceeded> {
+        let aside = &*self.memory.0;
+        let before = aside.taken.fetch_add(bytes, Relaxed);
+        if before.saturating_add(bytes) > aside.left.load(Relaxed) {
+            aside.taken.fetch_sub(bytes, Relaxed);
+            return Err(MemoryExceeded { bytes_max: aside.bytes_max });
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for HeldMemory {
+    fn drop(&mut self) {
+        self.memory.0.taken.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
 /// What one table element costs the host: a pointer.
 const TABLE_ELEMENT_BYTES: u64 = 8;
 
 impl MemoryBudget {
     /// A budget of `bytes_max` bytes, none of them used, whose use `meter` shows.
     pub fn new(bytes_max: u64, meter: Arc<Meter>) -> Self {
-        Self { bytes_max, bytes: 0, held_bytes: 0, meter }
+        Self { bytes_max, bytes: 0, held_bytes: 0, aside: HostMemory::new(bytes_max), meter }
+    }
+
+    /// What the host takes from for what it holds besides resources.
+    pub fn host(&self) -> &HostMemory {
+        &self.aside
+    }
+
+    /// Says what is left for [`HostMemory`].
+    fn leave(&self) {
+        let used = self.bytes.saturating_add(self.held_bytes);
+        self.aside.0.left.store(self.bytes_max.saturating_sub(used), Relaxed);
     }
 
     /// Another request is charged from now on: what the instance has is what it starts from.
@@ -51,8 +130,10 @@ impl MemoryBudget {
     /// If that is more than there is left.
     pub(crate) fn hold(&mut self, bytes: u64) -> Result<(), MemoryExceeded> {
         self.held_bytes = bytes;
-        self.meter.held(bytes);
-        match self.bytes.saturating_add(bytes) <= self.bytes_max {
+        self.leave();
+        let held = bytes.saturating_add(self.aside.taken());
+        self.meter.held(held);
+        match self.bytes.saturating_add(held) <= self.bytes_max {
             true => Ok(()),
             false => Err(MemoryExceeded { bytes_max: self.bytes_max }),
         }
@@ -61,9 +142,11 @@ impl MemoryBudget {
     /// Takes what growing from `current` to `desired` costs, if there is so much.
     fn take(&mut self, current: u64, desired: u64) -> bool {
         let after = self.bytes.saturating_add(desired.saturating_sub(current));
-        let fits = after.saturating_add(self.held_bytes) <= self.bytes_max;
+        let held = self.held_bytes.saturating_add(self.aside.taken());
+        let fits = after.saturating_add(held) <= self.bytes_max;
         if fits {
             self.bytes = after;
+            self.leave();
             self.meter.memory(after);
         }
         fits
@@ -118,6 +201,22 @@ mod tests {
         assert!(!budget.memory_growing(0, 60, Some(50)).unwrap());
         assert!(!budget.table_growing(0, usize::MAX, None).unwrap());
         assert_eq!(meter.usage().memory_bytes, 0);
+    }
+
+    #[test]
+    fn what_the_host_holds_aside_shares_the_budget() {
+        let mut budget = MemoryBudget::new(100, Arc::new(Meter::new(Duration::MAX)));
+        let host = budget.host().clone();
+        assert!(budget.memory_growing(0, 40, None).unwrap());
+        let mut held = host.take(30).unwrap();
+        assert!(!budget.memory_growing(40, 80, None).unwrap());
+        assert!(held.grow(31).is_err());
+        assert!(held.grow(30).is_ok(), "what was refused costs nothing");
+        assert_eq!(budget.hold(1), Err(MemoryExceeded { bytes_max: 100 }));
+        drop(held);
+        assert_eq!(budget.hold(1), Ok(()));
+        assert!(host.take(60).is_err());
+        assert!(host.take(59).is_ok());
     }
 
     /// Headers and other resources come out of the same budget, first come, first served.

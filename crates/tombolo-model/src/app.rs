@@ -56,6 +56,8 @@ pub struct Component {
     pub files: Vec<FileMount>,
     /// Labels of the key-value stores it can open.
     pub key_value_stores: Vec<String>,
+    /// Labels of the SQLite databases it can open.
+    pub sqlite_databases: Vec<String>,
     /// Where it may connect to.
     pub allowed_outbound_hosts: AllowedHosts,
     /// What it may use.
@@ -76,6 +78,7 @@ impl Component {
             variables: BTreeMap::new(),
             files: Vec::new(),
             key_value_stores: Vec::new(),
+            sqlite_databases: Vec::new(),
             allowed_outbound_hosts: AllowedHosts::none(),
             limits: Limits::DEFAULT,
             isolation: Isolation::Fresh,

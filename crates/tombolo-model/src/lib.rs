@@ -5,12 +5,14 @@
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
 //! [`assets`] and [`file_path`] (files it serves), [`manifest`] (an application as it is written),
-//! [`address`], [`reach`] (which addresses a grant opens), [`outbound`], [`route`].
+//! [`runtime_config`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
+//! addresses a grant opens), [`outbound`], [`route`].
 
 pub mod address;
 pub mod app;
 pub mod assets;
 pub mod digest;
+pub mod dotenv;
 pub mod file_path;
 pub mod limits;
 pub mod manifest;
@@ -18,9 +20,11 @@ pub mod name;
 pub mod outbound;
 pub mod reach;
 pub mod route;
+pub mod runtime_config;
 
 pub use app::{App, Component, FileMount, HttpTrigger, Source};
 pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};
 pub use name::{AppName, ComponentId, NameError};
+pub use runtime_config::RuntimeConfig;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
@@ -28,6 +29,10 @@ pub struct NodeConfig {
     pub state: PathBuf,
     /// Where it keeps what was compiled; `None` compiles at every start.
     pub artefacts: Option<PathBuf>,
+    /// Files of key-value stores, by label; `default` is in `state` unless it is among them.
+    pub key_value_stores: BTreeMap<String, PathBuf>,
+    /// Files of SQLite databases, by label; `default` is in `state` unless it is among them.
+    pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Given to every component, over its own environment.
     pub environment: BTreeMap<String, String>,
     /// How requests of every component are kept apart, over what the app says.
@@ -102,10 +107,27 @@ impl Node {
     ///
     /// If the app cannot be served or the port is taken.
     pub async fn start(config: NodeConfig, app: &App) -> Result<Self, NodeError> {
-        let NodeConfig { listen, root, state, artefacts, environment, isolation, engine, compiler, gateway } =
-            config;
-        let capabilities: Vec<Arc<dyn AnyCapability>> =
-            vec![Arc::new(Kv::new(state.join("key_value.redb"))), Arc::new(Variables)];
+        let NodeConfig {
+            listen,
+            root,
+            state,
+            artefacts,
+            environment,
+            isolation,
+            engine,
+            compiler,
+            gateway,
+            ..
+        } = config;
+        let mut stores = config.key_value_stores;
+        stores
+            .entry(tombolo_cap_kv::DEFAULT_LABEL.to_owned())
+            .or_insert_with(|| state.join("key_value.redb"));
+        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
+            Arc::new(Kv::new(stores)),
+            Arc::new(Sqlite::new(state.join("sqlite"), config.sqlite_databases)),
+            Arc::new(Variables),
+        ];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();

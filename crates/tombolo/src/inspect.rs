@@ -1,5 +1,6 @@
 //! `tombolo inspect`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -123,7 +124,7 @@ fn world(kind: Kind) -> &'static str {
 
 /// The grants that imports can make use of. Toolchains import more than a program uses.
 fn grants(imports: &[String]) -> Vec<&'static str> {
-    const GRANTS: [(&str, &str); 9] = [
+    const GRANTS: [(&str, &str); 11] = [
         ("wasi:cli/environment@", "environment variables: --env, `environment`"),
         ("wasi:filesystem/", "directories: --dir, `files`"),
         ("wasi:http/outgoing-handler@", "requests to other hosts: `allowed_outbound_hosts`"),
@@ -132,6 +133,8 @@ fn grants(imports: &[String]) -> Vec<&'static str> {
         ("fermyon:spin/key-value@", "key-value stores: `key_value_stores`"),
         ("spin:key-value/", "key-value stores: `key_value_stores`"),
         ("wasi:keyvalue/", "key-value stores: `key_value_stores`"),
+        ("fermyon:spin/sqlite@", "SQLite databases: `sqlite_databases`"),
+        ("spin:sqlite/", "SQLite databases: `sqlite_databases`"),
         ("wasi:config/", "variables: `variables`"),
     ];
     let mut found: Vec<&str> = GRANTS
@@ -158,8 +161,9 @@ fn missing(component: &[u8], found: &Inspection) -> Vec<String> {
 }
 
 fn interfaces(abi: Abi) -> Vec<&'static str> {
-    // Naming interfaces opens nothing: the path is never touched.
-    let kv = tombolo_cap_kv::Kv::new(PathBuf::new());
-    let capabilities: [&dyn AnyCapability; 2] = [&kv, &tombolo_cap_variables::Variables];
+    // Naming interfaces opens nothing: the paths are never touched.
+    let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
+    let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
+    let capabilities: [&dyn AnyCapability; 3] = [&kv, &sqlite, &tombolo_cap_variables::Variables];
     capabilities.iter().flat_map(|capability| capability.interfaces(abi)).copied().collect()
 }

@@ -9,14 +9,14 @@ use toml::de::{DeTable, DeValue};
 use super::ManifestError;
 
 /// The text being read, for places in messages.
-pub(super) struct Document<'a> {
-    pub(super) file: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct Document<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl Document<'_> {
     /// An error at `span` of the text.
-    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ManifestError {
+    pub(crate) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ManifestError {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
@@ -29,7 +29,7 @@ impl Document<'_> {
     }
 
     /// The whole text as a table.
-    pub(super) fn parse(&self) -> Result<Spanned<DeTable<'_>>, ManifestError> {
+    pub(crate) fn parse(&self) -> Result<Spanned<DeTable<'_>>, ManifestError> {
         DeTable::parse(self.text).map_err(|error| {
             let message = format!("not TOML: {}", error.message().replace('\n', "; "));
             self.error(error.span().unwrap_or(0..0), message)
@@ -38,23 +38,23 @@ impl Document<'_> {
 }
 
 /// One table. [`Fields::done`] refuses what nobody asked for.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     document: &'a Document<'a>,
     table: &'a DeTable<'a>,
     /// The table's name in messages, such as `component.api`; empty for the root.
-    pub(super) name: String,
-    pub(super) span: Range<usize>,
+    pub(crate) name: String,
+    pub(crate) span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
 }
 
 /// A value together with where it stands.
-pub(super) struct Placed<T> {
-    pub(super) value: T,
-    pub(super) span: Range<usize>,
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn root(document: &'a Document<'a>, table: &'a Spanned<DeTable<'a>>) -> Self {
+    pub(crate) fn root(document: &'a Document<'a>, table: &'a Spanned<DeTable<'a>>) -> Self {
         Self::new(document, String::new(), table.get_ref(), table.span())
     }
 
@@ -62,16 +62,16 @@ impl<'a> Fields<'a> {
         Self { document, table, name, span, asked: RefCell::default() }
     }
 
-    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ManifestError {
+    pub(crate) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ManifestError {
         self.document.error(span, message)
     }
 
     /// The path of a field in messages.
-    pub(super) fn path(&self, field: &str) -> String {
+    pub(crate) fn path(&self, field: &str) -> String {
         if self.name.is_empty() { field.to_owned() } else { format!("{}.{field}", self.name) }
     }
 
-    pub(super) fn get(&self, field: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    pub(crate) fn get(&self, field: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().push(field);
         self.table.get(field)
     }
@@ -82,20 +82,20 @@ impl<'a> Fields<'a> {
     }
 
     /// The error for a field that must be there.
-    pub(super) fn missing(&self, field: &str, expected: &str) -> ManifestError {
+    pub(crate) fn missing(&self, field: &str, expected: &str) -> ManifestError {
         let table = if self.name.is_empty() { "the manifest".into() } else { format!("`[{}]`", self.name) };
         let error = self.error(self.span.clone(), format!("{table} has no `{field}`, expected {expected}"));
         let misspelt = self.table.keys().map(|key| &**key.get_ref()).find(|key| is_close(key, field));
         ManifestError { hint: misspelt.map(|key| format!("is `{key}` meant to be `{field}`?")), ..error }
     }
 
-    pub(super) fn text(&self, field: &'static str) -> Result<Option<Placed<&'a str>>, ManifestError> {
+    pub(crate) fn text(&self, field: &'static str) -> Result<Option<Placed<&'a str>>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(None) };
         let text = value.get_ref().as_str().ok_or_else(|| self.mistyped(field, value, "a string"))?;
         Ok(Some(Placed { value: text, span: value.span() }))
     }
 
-    pub(super) fn integer(&self, field: &'static str) -> Result<Option<Placed<u64>>, ManifestError> {
+    pub(crate) fn integer(&self, field: &'static str) -> Result<Option<Placed<u64>>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(None) };
         let expected = "a whole number of 1 or more";
         let refuse = || self.mistyped(field, value, expected);
@@ -107,13 +107,13 @@ impl<'a> Fields<'a> {
         Ok(Some(Placed { value: number, span: value.span() }))
     }
 
-    pub(super) fn flag(&self, field: &'static str) -> Result<Option<bool>, ManifestError> {
+    pub(crate) fn flag(&self, field: &'static str) -> Result<Option<bool>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(None) };
         value.get_ref().as_bool().map(Some).ok_or_else(|| self.mistyped(field, value, "true or false"))
     }
 
     /// The strings of an array; none if the field is absent.
-    pub(super) fn texts(&self, field: &'static str) -> Result<Vec<Placed<&'a str>>, ManifestError> {
+    pub(crate) fn texts(&self, field: &'static str) -> Result<Vec<Placed<&'a str>>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(Vec::new()) };
         let expected = "an array of strings";
         let array = value.get_ref().as_array().ok_or_else(|| self.mistyped(field, value, expected))?;
@@ -124,13 +124,13 @@ impl<'a> Fields<'a> {
         array.iter().map(item).collect()
     }
 
-    pub(super) fn table(&self, field: &'static str) -> Result<Option<Fields<'a>>, ManifestError> {
+    pub(crate) fn table(&self, field: &'static str) -> Result<Option<Fields<'a>>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(None) };
         self.as_table(field, value).map(Some)
     }
 
     /// The tables of an array of tables; none if the field is absent.
-    pub(super) fn tables(&self, field: &'static str) -> Result<Vec<Fields<'a>>, ManifestError> {
+    pub(crate) fn tables(&self, field: &'static str) -> Result<Vec<Fields<'a>>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(Vec::new()) };
         let expected = format!("an array of tables, `[[{}]]`", self.path(field));
         let array = value.get_ref().as_array().ok_or_else(|| self.mistyped(field, value, &expected))?;
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Every entry of a table whose keys are names, such as `[component]`.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (Placed<&'a str>, &'a Spanned<DeValue<'a>>)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Placed<&'a str>, &'a Spanned<DeValue<'a>>)> {
         let entry = |(key, value): (&'a Spanned<std::borrow::Cow<'a, str>>, _)| {
             (Placed { value: &**key.get_ref(), span: key.span() }, value)
         };
@@ -151,7 +151,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An entry of [`Fields::entries`] as a table.
-    pub(super) fn entry_table(
+    pub(crate) fn entry_table(
         &self,
         key: &str,
         value: &'a Spanned<DeValue<'a>>,
@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An entry of [`Fields::entries`] as a string.
-    pub(super) fn entry_text(
+    pub(crate) fn entry_text(
         &self,
         key: &str,
         value: &'a Spanned<DeValue<'a>>,
@@ -169,13 +169,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Accepts a field that says nothing about how the app runs.
-    pub(super) fn ignore(&self, fields: &[&'static str]) {
+    pub(crate) fn ignore(&self, fields: &[&'static str]) {
         self.asked.borrow_mut().extend(fields);
     }
 
     /// Refuses a field that Spin knows and this build does not yet act on: ignoring it would run
     /// another app than the one written.
-    pub(super) fn unsupported(&self, field: &'static str, hint: &str) -> Result<(), ManifestError> {
+    pub(crate) fn unsupported(&self, field: &'static str, hint: &str) -> Result<(), ManifestError> {
         let Some(value) = self.get(field) else { return Ok(()) };
         let empty = value.get_ref().as_array().is_some_and(|array| array.is_empty())
             || value.get_ref().as_table().is_some_and(toml::map::Map::is_empty);
@@ -187,7 +187,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses every field that was not asked for.
-    pub(super) fn done(&self) -> Result<(), ManifestError> {
+    pub(crate) fn done(&self) -> Result<(), ManifestError> {
         let asked = self.asked.borrow();
         let unknown = self.table.iter().find(|(key, _)| !asked.contains(&&**key.get_ref()));
         let Some((key, _)) = unknown else { return Ok(()) };
@@ -198,7 +198,7 @@ impl<'a> Fields<'a> {
 }
 
 /// `did you mean …`, if a name is close enough; else all the names there are.
-pub(super) fn nearest(text: &str, names: &[&str]) -> Option<String> {
+pub(crate) fn nearest(text: &str, names: &[&str]) -> Option<String> {
     let mut names = names.to_vec();
     names.sort_unstable();
     names.dedup();

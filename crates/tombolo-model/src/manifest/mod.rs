@@ -7,8 +7,8 @@
 //! Source: Spin, `crates/manifest/src/schema/v2.rs`.
 
 mod assets;
-mod fields;
-mod read;
+pub(crate) mod fields;
+pub(crate) mod read;
 mod settings;
 mod template;
 
@@ -17,7 +17,7 @@ use std::fmt;
 
 use crate::app::App;
 
-/// Why a manifest was refused, and where.
+/// Why a manifest, or a runtime configuration, was refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestError {
     /// The file, as the caller named it.

@@ -139,11 +139,8 @@ fn component(
         environment: environment(fields)?,
         variables: component_variables(fields, variables)?,
         files: files(fields)?,
-        key_value_stores: fields
-            .texts("key_value_stores")?
-            .iter()
-            .map(|text| text.value.to_owned())
-            .collect(),
+        key_value_stores: labels(fields, "key_value_stores")?,
+        sqlite_databases: labels(fields, "sqlite_databases")?,
         allowed_outbound_hosts: outbound(fields, variables)?,
         build: build(fields)?,
         limits,
@@ -152,8 +149,6 @@ fn component(
     };
     fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
     fields.unsupported("exclude_files", "name the directories to mount in `files`")?;
-    fields
-        .unsupported("sqlite_databases", "SQL comes with a later version; key-value stores are there now")?;
     fields.unsupported("ai_models", "inference comes with a later version")?;
     fields.unsupported(
         "dependencies",
@@ -162,6 +157,10 @@ fn component(
     fields.ignore(&["dependencies_inherit_configuration"]);
     fields.done()?;
     Ok(component)
+}
+
+fn labels(fields: &Fields<'_>, field: &'static str) -> Result<Vec<String>, ManifestError> {
+    Ok(fields.texts(field)?.iter().map(|text| text.value.to_owned()).collect())
 }
 
 fn source(fields: &Fields<'_>) -> Result<Source, ManifestError> {
@@ -344,7 +343,7 @@ fn executor(fields: &Fields<'_>) -> Result<(), ManifestError> {
     table.done()
 }
 
-pub(super) fn required<'a>(
+pub(crate) fn required<'a>(
     fields: &Fields<'a>,
     field: &'static str,
     expected: &str,
@@ -368,7 +367,7 @@ fn filled(
     })
 }
 
-fn lower_snake(fields: &Fields<'_>, key: &Placed<&str>) -> Result<(), ManifestError> {
+pub(crate) fn lower_snake(fields: &Fields<'_>, key: &Placed<&str>) -> Result<(), ManifestError> {
     let fits = key.value.starts_with(|first: char| first.is_ascii_lowercase())
         && key.value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if fits {

@@ -75,6 +75,7 @@ source = { url = "https://example.com/c.wasm", digest = "sha256:e3b0c44298fc1c14
 environment = { RUST_LOG = "info" }
 variables = { upstream = "https://{{ host }}/{{token}}" }
 key_value_stores = ["default"]
+sqlite_databases = ["default", "users"]
 allowed_outbound_hosts = ["https://{{ host }}"]
 files = [{ source = "assets", destination = "/assets" }]
 [component.cart.build]
@@ -106,6 +107,10 @@ pool_requests_max = 14
     assert_eq!(cart.isolation, Isolation::Pool { requests_max: 14, idle_time_max });
     assert_eq!(cart.build.as_ref().unwrap().commands.len(), 2);
     assert_eq!(cart.files[0].destination, "/assets");
+    assert_eq!(
+        (cart.key_value_stores.len(), cart.sqlite_databases.join(" ")),
+        (1, "default users".to_owned())
+    );
 }
 
 #[test]
@@ -199,8 +204,8 @@ fn a_wrong_value_says_what_was_expected() {
 fn what_is_not_supported_yet_is_refused_and_not_ignored() {
     refused(
         "source =",
-        "sqlite_databases = [\"default\"]\nsource =",
-        "spin.toml:9:20: `component.api.sqlite_databases` is not supported by this version of tombolo\nhint: SQL comes with a later version; key-value stores are there now",
+        "ai_models = [\"llama\"]\nsource =",
+        "spin.toml:9:13: `component.api.ai_models` is not supported by this version of tombolo\nhint: inference comes with a later version",
     );
     refused(
         "component = \"api\"",

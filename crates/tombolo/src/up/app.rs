@@ -28,14 +28,6 @@ pub(crate) enum Source {
     },
 }
 
-/// The values of variables among the environment: `SPIN_VARIABLE_<NAME>`, as Spin has it.
-pub(crate) fn values(environment: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    let value = |(name, value): (String, String)| {
-        Some((name.strip_prefix("SPIN_VARIABLE_")?.to_ascii_lowercase(), value))
-    };
-    environment.filter_map(value).collect()
-}
-
 impl Source {
     /// What `path` means: a manifest, a folder with one, or a component.
     pub(crate) fn find(path: &Path, values: BTreeMap<String, String>) -> Result<Self, Failure> {
@@ -110,13 +102,6 @@ fn bare(file: &Path) -> App {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_values_of_variables_come_from_the_environment() {
-        let environment = [("SPIN_VARIABLE_API_TOKEN", "t"), ("PATH", "/bin")];
-        let values = values(environment.map(|(name, value)| (name.into(), value.into())).into_iter());
-        assert_eq!(values, BTreeMap::from([("api_token".into(), "t".into())]));
-    }
 
     #[test]
     fn a_bare_component_is_an_app_without_grants() {

@@ -2,6 +2,7 @@
 
 mod app;
 mod build;
+mod operator;
 mod walls;
 mod watch;
 
@@ -24,6 +25,7 @@ use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
 use app::Source;
+use operator::Operator;
 use walls::Walls;
 
 /// Serve an app: a spin.toml, the folder of one, or a single component
@@ -44,6 +46,9 @@ pub(crate) struct Up {
     /// Run the build commands of the manifest first
     #[arg(long)]
     build: bool,
+    /// Where stores and databases are, and values of variables come from: Spin's runtime-config.toml
+    #[arg(long, value_name = "FILE")]
+    runtime_config_file: Option<PathBuf>,
     /// Where to listen; port 0 is one the system chooses
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -101,19 +106,24 @@ impl Up {
         cache: &Option<PathBuf>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<ExitCode, Failure> {
-        let source = Source::find(&self.path, app::values(variables))?;
+        let Operator { stores, databases, values } =
+            Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
+        let source = Source::find(&self.path, values)?;
         let app = source.read()?;
         if self.build {
             build::build(&app, source.root())?;
         }
         let state = source.root().join(".tombolo");
         // Before anything starts a thread: see `tombolo_confine`.
-        self.walls().put_up(|| walls::plan(&source, &app, &state, cache.as_deref()));
+        let files: Vec<_> = stores.values().chain(databases.values()).collect();
+        self.walls().put_up(|| walls::plan(&source, &app, &state, &files, cache.as_deref()));
         let config = NodeConfig {
             listen: self.listen,
             root: source.root().to_owned(),
             state,
             artefacts: cache.clone(),
+            key_value_stores: stores,
+            sqlite_databases: databases,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),
             engine: EngineConfig {

@@ -1,7 +1,7 @@
 //! The second wall around a server: what its app needs, and no more.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tombolo_confine::{Plan, Report, State};
 use tombolo_model::{App, Source as Code};
@@ -61,7 +61,13 @@ fn tell(report: &Report) {
 ///
 /// Makes the folders that are written to, as only what is there can be granted. One that cannot be
 /// made is reported by whoever first writes to it.
-pub(crate) fn plan(source: &Source, app: &App, state: &Path, cache: Option<&Path>) -> Plan {
+pub(crate) fn plan(
+    source: &Source,
+    app: &App,
+    state: &Path,
+    files: &[&PathBuf],
+    cache: Option<&Path>,
+) -> Plan {
     let mut plan = Plan::program();
     match source {
         // With its folder, so that a mounted folder can be exchanged while it is served.
@@ -79,6 +85,11 @@ pub(crate) fn plan(source: &Source, app: &App, state: &Path, cache: Option<&Path
     plan.read.extend(app.assets.iter().map(|assets| source.root().join(&assets.directory)));
     let _ = fs::create_dir_all(state);
     plan.write.push(state.to_owned());
+    // SQLite keeps more files beside a database, under names that it makes.
+    for folder in files.iter().filter_map(|file| file.parent()) {
+        let _ = fs::create_dir_all(folder);
+        plan.write.push(folder.to_owned());
+    }
     if let Some(cache) = cache {
         // Makes it for this user alone.
         let _ = ArtefactCache::open(cache);
@@ -106,15 +117,17 @@ mod tests {
         fs::write(&file, text).unwrap();
         let source = Source::find(&root, BTreeMap::new()).unwrap();
         let (state, cache) = (root.join(".tombolo"), folder.path().join("cache/artefacts"));
-        let found = plan(&source, &source.read().unwrap(), &state, Some(&cache));
+        let database = folder.path().join("data/users.db");
+        let found = plan(&source, &source.read().unwrap(), &state, &[&database], Some(&cache));
         let program = Plan::program();
         assert_eq!(
             found.read[program.read.len()..],
             [root.clone(), root.join("../web.wasm"), "/srv/assets".into(), root.join("../dist")]
         );
-        assert_eq!(found.write[program.write.len()..], [state.clone(), cache.clone()]);
+        let data = folder.path().join("data");
+        assert_eq!(found.write[program.write.len()..], [state.clone(), data.clone(), cache.clone()]);
         assert_eq!(found.run, program.run);
-        assert!(state.is_dir() && cache.is_dir());
+        assert!(state.is_dir() && data.is_dir() && cache.is_dir());
     }
 
     #[test]
@@ -123,7 +136,7 @@ mod tests {
         let file = folder.path().join("web.wasm");
         fs::write(&file, "").unwrap();
         let source = Source::find(&file, BTreeMap::new()).unwrap();
-        let found = plan(&source, &source.read().unwrap(), &folder.path().join(".tombolo"), None);
+        let found = plan(&source, &source.read().unwrap(), &folder.path().join(".tombolo"), &[], None);
         assert!(found.read.contains(&file) && !found.read.contains(&folder.path().to_owned()));
     }
 }

@@ -1,0 +1,224 @@
+//! What the operator says about an app beside its manifest: Spin's `runtime-config.toml`.
+//!
+//! Which file a label of a store or database is, and where values of variables come from. The format is
+//! Spin's. What this version does not act on is refused by name: to ignore it would be to keep data where
+//! nobody asked for it.
+//!
+//! Source: Spin, `crates/runtime-config`, `crates/sqlite`, `crates/key-value-spin`, `crates/variables`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::manifest::ManifestError;
+use crate::manifest::fields::{Document, Fields, Placed};
+use crate::manifest::read::{lower_snake, required};
+
+/// A runtime configuration, with paths as they are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// The file of each key-value store, by label; relative to the folder of the configuration.
+    pub key_value_stores: BTreeMap<String, PathBuf>,
+    /// The file of each SQLite database, by label; relative to the working directory, as in Spin.
+    pub sqlite_databases: BTreeMap<String, PathBuf>,
+    /// Where values of variables come from; the first that has one counts.
+    pub variables: Vec<VariablesProvider>,
+}
+
+/// Where values of variables come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VariablesProvider {
+    /// The environment, and a file beside it.
+    Environment {
+        /// What stands before the name of a variable, with a `_` between.
+        prefix: String,
+        /// A file of lines `NAME=value`, for what the environment lacks; relative to the working directory.
+        dotenv: Option<PathBuf>,
+    },
+    /// The configuration itself.
+    Static(BTreeMap<String, String>),
+}
+
+/// The prefix of variables in the environment, unless a provider says another.
+pub const VARIABLE_PREFIX: &str = "SPIN_VARIABLE";
+
+impl VariablesProvider {
+    /// What comes behind all that are configured: the environment, and `.env` if there is one.
+    pub fn last() -> Self {
+        Self::Environment { prefix: VARIABLE_PREFIX.to_owned(), dotenv: Some(".env".into()) }
+    }
+}
+
+/// Reads the configuration `text`. `file` is what messages call it.
+///
+/// # Errors
+///
+/// The first thing that is wrong, with its place.
+pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
+    let document = Document { file, text };
+    let table = document.parse()?;
+    let root = Fields::root(&document, &table);
+    let config = RuntimeConfig {
+        key_value_stores: files(&root, "key_value_store", "redis, azure_cosmos and aws_dynamo are not")?,
+        sqlite_databases: files(&root, "sqlite_database", "libsql is not")?,
+        variables: variables(&root)?,
+    };
+    for (field, hint) in [
+        ("llm_compute", "inference comes with a later version"),
+        ("outbound_networking", "which addresses a host opens is in docs/manifest.md"),
+        ("outbound_http", "bound connections with `outbound_connections_max` in the manifest"),
+        ("outbound_redis", "Redis comes with a later version"),
+        ("outbound_pg", "PostgreSQL comes with a later version"),
+        ("outbound_mysql", "MySQL comes with a later version"),
+        ("outbound_mqtt", "MQTT comes with a later version"),
+        ("client_tls", "guests trust the roots that browsers trust"),
+        ("state_dir", "data is kept in `.tombolo` beside the app"),
+        ("log_dir", "logs are kept in `.tombolo/logs` beside the app"),
+    ] {
+        root.unsupported(field, hint)?;
+    }
+    root.done()?;
+    Ok(config)
+}
+
+/// `[<field>.<label>] type = "spin"`, with the file that a label is.
+fn files(
+    root: &Fields<'_>,
+    field: &'static str,
+    others: &str,
+) -> Result<BTreeMap<String, PathBuf>, ManifestError> {
+    let Some(tables) = root.table(field)? else { return Ok(BTreeMap::new()) };
+    let file = |(label, value): (Placed<&str>, &Spanned<DeValue<'_>>)| {
+        let table = tables.entry_table(label.value, value)?;
+        let kind = required(&table, "type", "`spin`")?;
+        if kind.value != "spin" {
+            let message = format!("the type `{}` is not supported by this version of tombolo", kind.value);
+            let hint = Some(format!("`spin`, a file of this machine, is supported; {others}"));
+            return Err(ManifestError { hint, ..table.error(kind.span, message) });
+        }
+        let path = required(&table, "path", "the file it is kept in: what is only in memory keeps nothing")?;
+        if path.value.is_empty() {
+            return Err(table.error(path.span, "`path` is empty, expected the file it is kept in"));
+        }
+        table.done()?;
+        Ok((label.value.to_owned(), PathBuf::from(path.value)))
+    };
+    tables.entries().map(file).collect()
+}
+
+/// `[[variables_provider]]`, once called `[[config_provider]]`.
+fn variables(root: &Fields<'_>) -> Result<Vec<VariablesProvider>, ManifestError> {
+    let tables = root.tables("variables_provider")?.into_iter().chain(root.tables("config_provider")?);
+    let provider = |table: Fields<'_>| {
+        let kind = required(&table, "type", "`env` or `static`")?;
+        let provider = match kind.value {
+            "env" => VariablesProvider::Environment {
+                prefix: table.text("prefix")?.map_or(VARIABLE_PREFIX, |text| text.value).to_owned(),
+                dotenv: table.text("dotenv_path")?.map(|text| text.value.into()),
+            },
+            "static" => VariablesProvider::Static(values(&table)?),
+            other => {
+                let message = format!("the type `{other}` is not supported by this version of tombolo");
+                let hint = Some("`env` and `static` are supported".to_owned());
+                return Err(ManifestError { hint, ..table.error(kind.span, message) });
+            }
+        };
+        table.done()?;
+        Ok(provider)
+    };
+    tables.map(provider).collect()
+}
+
+fn values(table: &Fields<'_>) -> Result<BTreeMap<String, String>, ManifestError> {
+    let values = table.table("values")?;
+    let values = values.ok_or_else(|| table.missing("values", "a table of names and values"))?;
+    let entry = |(key, value): (Placed<&str>, &Spanned<DeValue<'_>>)| {
+        lower_snake(&values, &key)?;
+        Ok((key.value.to_owned(), values.entry_text(key.value, value)?.to_owned()))
+    };
+    values.entries().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let error = parse("runtime.toml", text).unwrap_err();
+        error.hint.iter().fold(error.to_string(), |text, hint| format!("{text} [{hint}]"))
+    }
+
+    #[test]
+    fn labels_become_files_and_providers_keep_their_order() {
+        let text = "[key_value_store.default]\ntype = \"spin\"\npath = \"kv.redb\"\n\
+            [key_value_store.cache]\ntype = \"spin\"\npath = \"/data/cache.redb\"\n\
+            [sqlite_database.users]\ntype = \"spin\"\npath = \"users.db\"\n\
+            [[variables_provider]]\ntype = \"static\"\nvalues = { region = \"eu\" }\n\
+            [[variables_provider]]\ntype = \"env\"\nprefix = \"APP\"\ndotenv_path = \"vars.env\"\n\
+            [[variables_provider]]\ntype = \"env\"\n";
+        let config = parse("runtime.toml", text).unwrap();
+        let files = |list: &[(&str, &str)]| {
+            list.iter().map(|(label, path)| ((*label).to_owned(), PathBuf::from(path))).collect()
+        };
+        assert_eq!(
+            config,
+            RuntimeConfig {
+                key_value_stores: files(&[("default", "kv.redb"), ("cache", "/data/cache.redb")]),
+                sqlite_databases: files(&[("users", "users.db")]),
+                variables: vec![
+                    VariablesProvider::Static(BTreeMap::from([("region".into(), "eu".into())])),
+                    VariablesProvider::Environment { prefix: "APP".into(), dotenv: Some("vars.env".into()) },
+                    VariablesProvider::Environment { prefix: VARIABLE_PREFIX.into(), dotenv: None },
+                ],
+            }
+        );
+        assert_eq!(parse("runtime.toml", "").unwrap(), RuntimeConfig::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (text, expected) in [
+            (
+                "[sqlite_database.users]\ntype = \"libsql\"\nurl = \"https://x\"\n",
+                "runtime.toml:2:8: the type `libsql` is not supported by this version of tombolo [`spin`, a file \
+                 of this machine, is supported; libsql is not]",
+            ),
+            (
+                "[sqlite_database.users]\ntype = \"spin\"\n",
+                "runtime.toml:1:1: `[sqlite_database.users]` has no `path`, expected the file it is kept in: what \
+                 is only in memory keeps nothing",
+            ),
+            (
+                "[sqlite_database.users]\ntype = \"spin\"\npth = \"x\"\n",
+                "runtime.toml:1:1: `[sqlite_database.users]` has no `path`, expected the file it is kept in: what \
+                 is only in memory keeps nothing [is `pth` meant to be `path`?]",
+            ),
+            (
+                "[key_value_store.a]\ntype = \"spin\"\npath = 1\n",
+                "runtime.toml:3:8: `key_value_store.a.path` is an integer, expected a string",
+            ),
+            (
+                "[[variables_provider]]\ntype = \"vault\"\n",
+                "runtime.toml:2:8: the type `vault` is not supported by this version of tombolo [`env` and \
+                 `static` are supported]",
+            ),
+            (
+                "[[variables_provider]]\ntype = \"static\"\nvalues = { No = \"x\" }\n",
+                "runtime.toml:3:12: `No` is not the name of a variable, expected lower_snake_case",
+            ),
+            (
+                "[llm_compute]\ntype = \"spin\"\n",
+                "runtime.toml:1:1: `llm_compute` is not supported by this version of tombolo [inference comes with \
+                 a later version]",
+            ),
+            (
+                "[key_value_stores.default]\ntype = \"spin\"\n",
+                "runtime.toml:1:2: unknown field `key_value_stores` [did you mean `key_value_store`?]",
+            ),
+        ] {
+            assert_eq!(refused(text), expected);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What the operator says: files of stores and databases, and values of variables.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tombolo_model::runtime_config::{self, VariablesProvider};
+use tombolo_model::{RuntimeConfig, dotenv};
+
+use crate::failure::Failure;
+
+type Values = BTreeMap<String, String>;
+
+/// What is said beside the manifest, with paths as this process finds them.
+#[derive(Debug, Default)]
+pub(crate) struct Operator {
+    /// Files of key-value stores, by label.
+    pub(crate) stores: BTreeMap<String, PathBuf>,
+    /// Files of databases, by label.
+    pub(crate) databases: BTreeMap<String, PathBuf>,
+    /// Values of variables, by name.
+    pub(crate) values: Values,
+}
+
+impl Operator {
+    /// What `file` says, if there is one, and `environment`.
+    pub(crate) fn read(file: Option<&Path>, environment: &Values) -> Result<Self, Failure> {
+        let mut config = match file {
+            None => RuntimeConfig::default(),
+            Some(file) => {
+                let text = fs::read_to_string(file)
+                    .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", file.display())))?;
+                runtime_config::parse(&file.display().to_string(), &text)
+                    .map_err(|error| Failure::new(error.to_string()).hint(error.hint))?
+            }
+        };
+        let mut values = Values::new();
+        let last = VariablesProvider::last();
+        for provider in &config.variables {
+            add(&mut values, provider, environment, Missing::IsAnError)?;
+        }
+        add(&mut values, &last, environment, Missing::IsFine)?;
+        // Those of stores are relative to the configuration and those of databases are not: so it is in Spin.
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        for path in config.key_value_stores.values_mut() {
+            *path = folder.join(&*path);
+        }
+        // Absolute, so that each has a folder.
+        let absolute = |(label, path): (String, PathBuf)| match std::path::absolute(&path) {
+            Ok(path) => Ok((label, path)),
+            Err(error) => Err(Failure::new(format!("`{}` is no path: {error}", path.display()))),
+        };
+        Ok(Self {
+            stores: config.key_value_stores.into_iter().map(absolute).collect::<Result<_, _>>()?,
+            databases: config.sqlite_databases.into_iter().map(absolute).collect::<Result<_, _>>()?,
+            values,
+        })
+    }
+}
+
+/// What a file that is not there means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsFine,
+    IsAnError,
+}
+
+/// Adds what a provider has and none before it had.
+fn add(
+    values: &mut Values,
+    provider: &VariablesProvider,
+    environment: &Values,
+    missing: Missing,
+) -> Result<(), Failure> {
+    match provider {
+        VariablesProvider::Static(own) => {
+            for (name, value) in own {
+                values.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        VariablesProvider::Environment { prefix, dotenv } => {
+            named(values, prefix, environment);
+            if let Some(path) = dotenv {
+                named(values, prefix, &lines(path, missing)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the values whose names have the prefix, by what stands behind it.
+fn named(values: &mut Values, prefix: &str, found: &Values) {
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}_") };
+    for (name, value) in found {
+        if let Some(name) = name.strip_prefix(&prefix) {
+            values.entry(name.to_ascii_lowercase()).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+fn lines(path: &Path, missing: Missing) -> Result<Values, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if missing == Missing::IsFine && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Values::new());
+        }
+        Err(error) => return Err(Failure::new(format!("cannot read `{}`: {error}", path.display()))),
+    };
+    dotenv::parse(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(entries: &[(&str, &str)]) -> Values {
+        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_values_of_variables_come_from_the_environment() {
+        let environment = environment(&[("SPIN_VARIABLE_API_TOKEN", "t"), ("PATH", "/bin")]);
+        let found = Operator::read(None, &environment).unwrap();
+        assert_eq!(found.values, BTreeMap::from([("api_token".into(), "t".into())]));
+    }
+
+    #[test]
+    fn providers_count_in_their_order_and_the_environment_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let vars = folder.path().join("vars.env");
+        fs::write(&vars, "APP_B=file\nAPP_C=file\n").unwrap();
+        let config = folder.path().join("runtime.toml");
+        let text = format!(
+            "[[variables_provider]]\ntype = \"static\"\nvalues = {{ a = \"static\" }}\n\
+             [[variables_provider]]\ntype = \"env\"\nprefix = \"APP\"\ndotenv_path = \"{}\"\n\
+             [key_value_store.cache]\ntype = \"spin\"\npath = \"data/cache.redb\"\n\
+             [sqlite_database.users]\ntype = \"spin\"\npath = \"users.db\"\n",
+            vars.display()
+        );
+        fs::write(&config, text).unwrap();
+        let environment = environment(&[
+            ("APP_A", "prefixed"),
+            ("APP_B", "prefixed"),
+            ("SPIN_VARIABLE_C", "last"),
+            ("SPIN_VARIABLE_D", "last"),
+        ]);
+        let found = Operator::read(Some(&config), &environment).unwrap();
+        let values: Vec<_> =
+            found.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(values, [("a", "static"), ("b", "prefixed"), ("c", "file"), ("d", "last")]);
+        assert_eq!(found.stores["cache"], folder.path().join("data/cache.redb"));
+        assert_eq!(found.databases["users"], std::env::current_dir().unwrap().join("users.db"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("runtime.toml");
+        let refused = |text: &str| {
+            fs::write(&config, text).unwrap();
+            Operator::read(Some(&config), &Values::new()).unwrap_err().to_string()
+        };
+        let provider = "[[variables_provider]]\ntype = \"env\"\ndotenv_path = \"/no/such.env\"\n";
+        assert!(refused(provider).contains("cannot read `/no/such.env`"));
+        assert!(refused("[sqlite_database]\nusers = 1\n").contains("runtime.toml:2:9"));
+        fs::remove_file(&config).unwrap();
+        let refused = Operator::read(Some(&config), &Values::new()).unwrap_err().to_string();
+        assert!(refused.contains("cannot read `"), "{refused}");
+    }
+}

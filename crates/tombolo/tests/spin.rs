@@ -1,0 +1,105 @@
+//! Apps as they are written against each of Spin's SDKs, unchanged, through the whole program. Each test is a
+//! cell of the table in `docs/spin.md`.
+
+use tombolo_testkit::{Sandbox, Up};
+
+/// An app of one SDK with all that it needs, as Spin's own templates would write it.
+fn app(guest: &str) -> Sandbox {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.guest(guest, "app.wasm");
+    let text = r#"
+        spin_manifest_version = 2
+
+        [application]
+        name = "app"
+        version = "0.1.0"
+        authors = ["Somebody <somebody@example.com>"]
+
+        [variables]
+        region = { default = "eu" }
+
+        [[trigger.http]]
+        route = "/http/:name"
+        component = "app"
+
+        [[trigger.http]]
+        route = "/..."
+        component = "app"
+
+        [component.app]
+        source = "app.wasm"
+        allowed_outbound_hosts = []
+        key_value_stores = ["default"]
+        sqlite_databases = ["default"]
+        variables = { region = "{{ region }}-west" }
+    "#;
+    sandbox.file("spin.toml", text);
+    sandbox
+}
+
+/// What is sent, and the parts of the route, arrive; what is answered comes back.
+fn http(guest: &str) {
+    let sandbox = app(guest);
+    let up = Up::start(&sandbox, &[]);
+    let answer = up.post("/http/it", b"some bytes");
+    assert_eq!((answer.status, answer.text().as_str()), (201, "it some bytes"), "{}", up.said("Listening"));
+    assert_eq!(answer.header("x-app"), Some(guest));
+}
+
+/// The checks of the app itself, twice: the second time it finds what the first left.
+fn checks(guest: &str, path: &str) {
+    let sandbox = app(guest);
+    let up = Up::start(&sandbox, &[]);
+    for _ in 0..2 {
+        assert_eq!(up.get(path).text(), "ok", "{}", up.said("Listening"));
+    }
+}
+
+macro_rules! cells {
+    ($sdk:ident, $guest:literal: $($name:ident at $path:literal),*) => {
+        mod $sdk {
+            #[test]
+            fn http() {
+                super::http($guest);
+            }
+
+            $(
+                #[test]
+                fn $name() {
+                    super::checks($guest, $path);
+                }
+            )*
+        }
+    };
+}
+
+cells!(sdk_3, "spin-3": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+cells!(
+    sdk_5, "spin-5":
+    key_value at "/key-value", variables at "/variables", sqlite_2 at "/sqlite", sqlite_3 at "/sqlite-3"
+);
+cells!(sdk_7, "spin-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+
+/// What an SDK needs and this version has not is named when the app is loaded, before any request.
+fn refused(import: &str) {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.file("app.wat", format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#));
+    let refused = sandbox.tombolo(&["up", "app.wat", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, Some(1));
+    let named = format!("it imports what is not there: {import}");
+    assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+}
+
+mod sdk_2 {
+    #[test]
+    fn is_refused_by_name() {
+        super::refused("wasi:http/types@0.2.0-rc-2023-10-18");
+    }
+}
+
+mod sdk_6 {
+    #[test]
+    fn is_refused_by_name() {
+        super::refused("wasi:http/types@0.3.0-rc-2026-03-15");
+    }
+}

@@ -1,0 +1,65 @@
+//! An app as it is written against spin-sdk 7: one path for each interface, each answers `ok`.
+
+use spin_sdk::http::body::IncomingBodyExt;
+use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use spin_sdk::key_value::{self, Store};
+use spin_sdk::sqlite::{self, Connection, Value};
+use spin_sdk::{http_service, variables};
+
+type Answer = (StatusCode, HeaderMap, String);
+
+#[http_service]
+async fn handle(request: Request) -> Answer {
+    match request.uri().path() {
+        "/http/it" => return http(request).await,
+        "/key-value" => key_value().await,
+        "/variables" => variables().await,
+        "/sqlite" => sqlite().await,
+        other => panic!("{other}"),
+    }
+    (StatusCode::OK, HeaderMap::new(), "ok".to_owned())
+}
+
+/// What came, sent back in another shape.
+async fn http(request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    assert_eq!(parts.method, Method::POST);
+    let name = parts.headers.get("spin-path-match-name").and_then(|value| value.to_str().ok());
+    let body = body.bytes().await.unwrap();
+    let text = format!("{} {}", name.unwrap_or_default(), String::from_utf8_lossy(&body));
+    let mut headers = HeaderMap::new();
+    headers.insert("x-app", HeaderValue::from_static("spin-7"));
+    (StatusCode::CREATED, headers, text)
+}
+
+async fn key_value() {
+    let store = Store::open_default().await.unwrap();
+    store.set("key", b"value").await.unwrap();
+    assert_eq!(store.get("key").await.unwrap().as_deref(), Some(b"value".as_slice()));
+    assert!(store.exists("key").await.unwrap());
+    assert!(store.get_keys().await.collect().await.unwrap().contains(&"key".to_owned()));
+    store.delete("key").await.unwrap();
+    assert_eq!(store.get("key").await.unwrap(), None);
+    assert!(matches!(Store::open("other").await, Err(key_value::Error::NoSuchStore)));
+}
+
+async fn variables() {
+    assert_eq!(variables::get("region").await.unwrap(), "eu-west");
+    assert!(matches!(variables::get("nothing").await, Err(variables::Error::Undefined(_))));
+    assert!(matches!(variables::get("No-Name").await, Err(variables::Error::InvalidName(_))));
+}
+
+async fn sqlite() {
+    let database = Connection::open_default().await.unwrap();
+    let run = async |statement: &str, parameters: Vec<Value>| {
+        database.execute(statement, parameters).await?.collect().await
+    };
+    run("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)", vec![]).await.unwrap();
+    run("DELETE FROM notes", vec![]).await.unwrap();
+    run("INSERT INTO notes VALUES (?, ?)", vec![1.into(), "one".into()]).await.unwrap();
+    assert_eq!((database.last_insert_rowid().await, database.changes().await), (1, 1));
+    let found = run("SELECT id, text FROM notes", vec![]).await.unwrap();
+    assert_eq!((found[0].get::<i64>(0), found[0].get::<&str>(1)), (Some(1), Some("one")));
+    assert!(matches!(run("SELEC", vec![]).await, Err(sqlite::Error::Io(_))));
+    assert!(matches!(Connection::open("other").await, Err(sqlite::Error::NoSuchDatabase)));
+}
