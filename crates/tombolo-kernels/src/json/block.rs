@@ -36,11 +36,14 @@ mod tests {
             let text_ends = mask(|byte| matches!(byte, b'"' | b'\\' | ..0x20 | 0x80..));
             let not_ascii = mask(|byte| byte >= 0x80);
             let not_digits = mask(|byte| !byte.is_ascii_digit());
-            let expected = [text_ends, not_ascii, not_digits];
+            let (other, quotes) = ([b'"'; BYTES], mask(|byte| byte == b'"'));
+            let expected = [text_ends, not_ascii, not_digits, quotes];
             let block = Block::load(&bytes);
-            prop_assert_eq!([block.text_ends(), block.not_ascii(), block.not_digits()], expected);
+            let same = block.same_as(Block::load(&other));
+            prop_assert_eq!([block.text_ends(), block.not_ascii(), block.not_digits(), same], expected);
             let block = portable::Block::load(&bytes);
-            prop_assert_eq!([block.text_ends(), block.not_ascii(), block.not_digits()], expected);
+            let same = block.same_as(portable::Block::load(&other));
+            prop_assert_eq!([block.text_ends(), block.not_ascii(), block.not_digits(), same], expected);
         }
     }
 }

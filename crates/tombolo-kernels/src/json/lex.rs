@@ -130,7 +130,7 @@ impl<'j> Lexer<'j> {
 
     /// The sixteen bytes from `at` on, if there are so many.
     #[inline(always)]
-    fn block(self, at: usize) -> Option<Block> {
+    pub(super) fn block(self, at: usize) -> Option<Block> {
         self.bytes.get(at..).and_then(|rest| rest.first_chunk::<BYTES>()).map(Block::load)
     }
 

@@ -20,6 +20,8 @@ pub(super) fn permutation(
 ) -> Step<Vec<u32>> {
     let is_down = direction == Direction::Descending;
     let tie = if is_down { u32::MAX } else { 0 };
+    let mut counts = [0; Kind::Nested as usize + 1];
+    rows.kinds.iter().for_each(|kind| counts[*kind as usize] += 1);
     let mut permutation = Vec::new();
     reserve(&mut permutation, rows.kinds.len())?;
     for class in [
@@ -30,7 +32,11 @@ pub(super) fn permutation(
         &[Kind::True],
         &[Kind::Nested],
     ] {
-        let mut entries = entries(rows, class, is_down)?;
+        let count = class.iter().map(|kind| counts[*kind as usize]).sum();
+        if count == 0 {
+            continue;
+        }
+        let mut entries = entries(rows, class, count, is_down)?;
         match class[0] {
             Kind::Number => radix::share(&mut entries, work, |entries, scratch| {
                 radix::sort(entries, scratch, tie);
@@ -54,14 +60,17 @@ pub(super) fn permutation(
     Ok(permutation)
 }
 
-/// The rows whose keys are of a class.
-fn entries(rows: &Rows, class: &[Kind], is_down: bool) -> Step<Vec<Entry>> {
+/// The rows whose keys are of a class: so many.
+fn entries(rows: &Rows, class: &[Kind], count: usize, is_down: bool) -> Step<Vec<Entry>> {
     let mut entries = Vec::new();
-    let count = rows.kinds.iter().filter(|kind| class.contains(kind)).count();
     reserve(&mut entries, count)?;
-    let all = rows.kinds.iter().zip(&rows.values).enumerate();
-    let ours = all.filter(|(_, (kind, _))| class.contains(kind));
-    entries.extend(ours.map(|(row, (_, value))| Entry { key: *value, row: row as u32 }));
+    let all = (0..).zip(&rows.values).map(|(row, value)| Entry { key: *value, row });
+    if count == rows.values.len() {
+        entries.extend(all);
+    } else {
+        let ours = all.zip(&rows.kinds).filter(|(_, kind)| class.contains(kind));
+        entries.extend(ours.map(|(entry, _)| entry));
+    }
     if is_down {
         entries.reverse();
     }

@@ -1,12 +1,14 @@
 //! One pass over the text: checks it, and finds rows and keys.
 
 mod parts;
+mod shape;
 
 use super::key::Key;
 use super::lex::{Lexer, Step, Text, starts_value};
 use super::{number, string};
 use crate::memory::reserve;
 use crate::{KernelError, Work};
+use shape::Shape;
 
 /// What a row's key is. The order of the variants is the order of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,14 +74,15 @@ impl Lexer<'_> {
     }
 
     /// Reads one row, the comma behind it and the space behind that; `false` after the last of the array.
-    pub(super) fn row(&mut self, key: &Key, rows: &mut Rows) -> Step<bool> {
+    /// `shapes` are those of the rows before, one for each segment of the key.
+    fn row(&mut self, key: &Key, shapes: &mut [Shape], rows: &mut Rows) -> Step<bool> {
         if self.peek() != b'{' {
             return self.no_row();
         }
         let start = self.at;
         self.at += 1;
         let (kind, value);
-        (self.at, kind, value) = self.members(key.segments(), 2)?;
+        (self.at, kind, value) = self.members(key.segments(), shapes, 2)?;
         rows.push(start, self.at, kind, value)?;
         self.space();
         match self.peek() {
@@ -114,22 +117,34 @@ impl Lexer<'_> {
     }
 
     /// Reads an object after its brace. Answers where it ends and what is at `path` in it.
-    fn members(mut self, path: &[Box<[u8]>], depth: usize) -> Step<(usize, Kind, u64)> {
+    fn members(mut self, path: &[Box<[u8]>], shapes: &mut [Shape], depth: usize) -> Step<(usize, Kind, u64)> {
         let mut found = (Kind::Missing, 0);
-        self.space();
-        if self.peek() == b'}' {
-            return Ok((self.at + 1, found.0, found.1));
-        }
+        let Some((shape, inner)) = shapes.split_first_mut() else {
+            return self.wrong("a segment has a shape");
+        };
+        let mut place = 0;
         loop {
-            self.space();
-            let is_it = self.name_is(&path[0])?;
+            let is_it;
+            if let Some(known) = shape.skip(place, self) {
+                (self.at, is_it) = known;
+                self.space(); // There may be more of it than in the row before.
+            } else {
+                let start = self.at;
+                self.space();
+                if place == 0 && self.peek() == b'}' {
+                    return Ok((self.at + 1, found.0, found.1));
+                }
+                is_it = self.name_is(&path[0])?;
+                shape.learn(place, &self.bytes[start..self.at], is_it)?;
+            }
+            place += 1;
             if !is_it {
                 self.value(depth)?;
             } else if path.len() == 1 {
                 found = self.key_value(depth)?;
             } else if self.peek() == b'{' {
                 self.at += 1;
-                let (at, kind, value) = self.members(&path[1..], depth + 1)?;
+                let (at, kind, value) = self.members(&path[1..], inner, depth + 1)?;
                 (self.at, found) = (at, (kind, value));
             } else {
                 self.value(depth)?;

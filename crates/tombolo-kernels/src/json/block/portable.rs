@@ -24,6 +24,12 @@ impl Block {
         }))
     }
 
+    /// Bits of the bytes that are the same in `other`.
+    #[inline(always)]
+    pub(in crate::json) fn same_as(self, other: Self) -> u32 {
+        bits([0, 1].map(|half| less(self.0[half] ^ other.0[half], 1)))
+    }
+
     /// Bits of bytes above ASCII.
     #[inline(always)]
     pub(in crate::json) fn not_ascii(self) -> u32 {

@@ -26,6 +26,12 @@ impl Block {
         u32::from(i8x16_bitmask(v128_or(v128_or(quotes, backslashes), control)))
     }
 
+    /// Bits of the bytes that are the same in `other`.
+    #[inline(always)]
+    pub(in crate::json) fn same_as(self, other: Self) -> u32 {
+        u32::from(i8x16_bitmask(i8x16_eq(self.0, other.0)))
+    }
+
     /// Bits of bytes above ASCII.
     #[inline(always)]
     pub(in crate::json) fn not_ascii(self) -> u32 {

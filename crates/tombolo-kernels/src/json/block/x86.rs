@@ -29,6 +29,13 @@ impl Block {
         }
     }
 
+    /// Bits of the bytes that are the same in `other`.
+    #[inline(always)]
+    pub(in crate::json) fn same_as(self, other: Self) -> u32 {
+        // SAFETY: every x86-64 has SSE2.
+        unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, other.0)) as u32 }
+    }
+
     /// Bits of bytes above ASCII.
     #[inline(always)]
     pub(in crate::json) fn not_ascii(self) -> u32 {

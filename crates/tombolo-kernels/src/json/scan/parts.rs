@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use super::super::key::Key;
 use super::super::lex::{Lexer, Step};
 use super::Rows;
+use super::shape::Shape;
 use crate::work::{Turn, locked};
 use crate::{KernelError, Work};
 
@@ -100,9 +101,10 @@ fn scan_into(
 ) -> Step<(usize, ControlFlow<()>)> {
     let mut lexer = Lexer::new(bytes);
     lexer.at = from;
+    let mut shapes = key.segments().iter().map(|_| Shape::default()).collect::<Vec<_>>();
     let mut tick = from + TICK_BYTES;
     loop {
-        if !lexer.row(key, rows)? {
+        if !lexer.row(key, &mut shapes, rows)? {
             return Ok((lexer.at, ControlFlow::Break(())));
         }
         if lexer.at >= to {
