@@ -1,5 +1,6 @@
 //! What one component may see of the machine.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct World {
     pub environment: Vec<(String, String)>,
     /// Directories it can see.
     pub directories: Vec<Directory>,
+    /// Kept as long as one of them may be opened: it may remove them when it is dropped.
+    pub keeper: Option<Arc<dyn Any + Send + Sync>>,
     /// Sockets it can open.
     pub network: Arc<Network>,
     /// What it reads.
@@ -81,6 +84,7 @@ impl World {
             arguments: Vec::new(),
             environment: Vec::new(),
             directories: Vec::new(),
+            keeper: None,
             network: Arc::new(Network::default()),
             input: Input::Empty,
             output: Output::Discarded,

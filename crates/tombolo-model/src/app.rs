@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::assets::StaticAssets;
+use crate::file_glob::FileGlob;
 use crate::limits::{Isolation, Limits};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
@@ -53,7 +54,7 @@ pub struct Component {
     /// The variables it can read, resolved to their values.
     pub variables: BTreeMap<String, String>,
     /// Files it can read.
-    pub files: Vec<FileMount>,
+    pub files: Files,
     /// Labels of the key-value stores it can open.
     pub key_value_stores: Vec<String>,
     /// Labels of the SQLite databases it can open.
@@ -76,7 +77,7 @@ impl Component {
             source,
             environment: BTreeMap::new(),
             variables: BTreeMap::new(),
-            files: Vec::new(),
+            files: Files::default(),
             key_value_stores: Vec::new(),
             sqlite_databases: Vec::new(),
             allowed_outbound_hosts: AllowedHosts::none(),
@@ -99,6 +100,24 @@ pub enum Source {
         /// What it must be.
         digest: Digest,
     },
+}
+
+/// Files a component can read.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Directories and files at paths of the manifest's choice.
+    pub mounts: Vec<FileMount>,
+    /// Files at their own paths.
+    pub globs: Vec<FileGlob>,
+    /// What is not to be seen of either.
+    pub excluded: Vec<FileGlob>,
+}
+
+impl Files {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.mounts.is_empty() && self.globs.is_empty()
+    }
 }
 
 /// A host directory or file a component can read, and the guest path it sees it at.

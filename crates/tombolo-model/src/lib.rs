@@ -4,7 +4,7 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`assets`] and [`file_path`] (files it serves), [`manifest`] (an application as it is written),
+//! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
 //! [`runtime_config`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
 //! addresses a grant opens), [`outbound`], [`route`].
 
@@ -13,6 +13,7 @@ pub mod app;
 pub mod assets;
 pub mod digest;
 pub mod dotenv;
+pub mod file_glob;
 pub mod file_path;
 pub mod limits;
 pub mod manifest;
@@ -22,7 +23,7 @@ pub mod reach;
 pub mod route;
 pub mod runtime_config;
 
-pub use app::{App, Component, FileMount, HttpTrigger, Source};
+pub use app::{App, Component, FileMount, Files, HttpTrigger, Source};
 pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};

@@ -3,6 +3,7 @@
 //! The one place that knows all capabilities by name. A new one is a new crate, and one line in
 //! [`Node::start`].
 
+pub mod files;
 mod load;
 mod logs;
 mod node;

@@ -1,15 +1,15 @@
 //! From an app to a table of what answers.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::files::{self, FilesError};
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{
-    Access, Directory, Input, LogBudget, LogSender, Network, Outbound, OutboundConfig, Output, World,
-};
+use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, OutboundConfig, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_gateway::{Answerer, Assets, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
@@ -99,6 +99,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) capabilities: &'a [Arc<dyn AnyCapability>],
     /// What relative paths of the app are relative to.
     pub(crate) root: &'a Path,
+    /// Where files are copied to that components read.
+    pub(crate) state: &'a Path,
     /// Given to every component, over its own.
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// Over what every component says.
@@ -170,11 +172,14 @@ impl Loader<'_> {
         let prepared = self.runtime.prepare(&bytes, origin, self.load).map_err(failed)?;
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
+        let failed = |FilesError { path, source }| LoadError::Read { component: id(), path, source };
+        let (directories, copies) = files::mount(self.root, self.state, component).map_err(failed)?;
         let config = ServiceConfig {
             world: World {
                 arguments: Vec::new(),
                 environment: self.environment(component),
-                directories: self.directories(component)?,
+                directories,
+                keeper: copies.map(|copies| copies as Arc<dyn Any + Send + Sync>),
                 network: Arc::new(Network { allowed: Arc::clone(&outbound), names, ..Network::default() }),
                 input: Input::Empty,
                 output: Output::Logged {
@@ -199,18 +204,6 @@ impl Loader<'_> {
         let mut environment = component.environment.clone();
         environment.extend(self.environment.clone());
         environment.into_iter().collect()
-    }
-
-    /// The directories a component reads; they must be there before it is served.
-    fn directories(&self, component: &Component) -> Result<Vec<Directory>, LoadError> {
-        let mount = |mount: &tombolo_model::FileMount| {
-            let host = self.root.join(&mount.source);
-            match fs::read_dir(&host) {
-                Ok(_) => Ok(Directory { host, guest: mount.destination.clone(), access: Access::Read }),
-                Err(source) => Err(LoadError::Read { component: component.id.clone(), path: host, source }),
-            }
-        };
-        component.files.iter().map(mount).collect()
     }
 }
 

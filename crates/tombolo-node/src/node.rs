@@ -64,6 +64,7 @@ struct Parts {
     gateway: Gateway,
     logs: Logs,
     root: PathBuf,
+    state: PathBuf,
     environment: BTreeMap<String, String>,
     isolation: Option<Isolation>,
 }
@@ -74,6 +75,7 @@ impl Parts {
             runtime: &self.runtime,
             capabilities: &self.capabilities,
             root: &self.root,
+            state: &self.state,
             environment: &self.environment,
             isolation: self.isolation,
             logs: self.logs.sender(),
@@ -139,6 +141,7 @@ impl Node {
             gateway: Gateway::new(gateway),
             logs,
             root,
+            state,
             environment,
             isolation,
         };

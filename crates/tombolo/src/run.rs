@@ -151,6 +151,7 @@ impl Run {
             arguments: name.into_iter().chain(self.arguments.iter().cloned()).collect(),
             environment: self.environment.clone(),
             directories: self.directories.clone(),
+            keeper: None,
             network: Arc::new(Network {
                 connect: self.remotes.iter().flat_map(|remote| remote.addresses.clone()).collect(),
                 listen: self.listen.clone(),

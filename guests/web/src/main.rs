@@ -46,6 +46,11 @@ async fn main(request: Request<Body>) -> Answer {
             }
             text(&format!("took {} MiB", taken.len()))
         }
+        // What the path behind `?` holds, or the error; and what comes of writing there.
+        "/file" => {
+            let path = request.uri().query().unwrap_or("");
+            text(&format!("{:?} {:?}", std::fs::read_to_string(path).ok(), std::fs::write(path, "x").is_ok()))
+        }
         "/fetch" => fetch(request.uri().query().and_then(|query| query.strip_prefix("url=")).unwrap_or("")).await,
         _ => Ok(Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty())?),
     }

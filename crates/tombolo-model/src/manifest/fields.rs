@@ -53,6 +53,12 @@ pub(crate) struct Placed<T> {
     pub(crate) span: Range<usize>,
 }
 
+/// An item of an array of more than one kind.
+pub(crate) enum Item<'a> {
+    Text(Placed<&'a str>),
+    Table(Fields<'a>),
+}
+
 impl<'a> Fields<'a> {
     pub(crate) fn root(document: &'a Document<'a>, table: &'a Spanned<DeTable<'a>>) -> Self {
         Self::new(document, String::new(), table.get_ref(), table.span())
@@ -135,6 +141,19 @@ impl<'a> Fields<'a> {
         let expected = format!("an array of tables, `[[{}]]`", self.path(field));
         let array = value.get_ref().as_array().ok_or_else(|| self.mistyped(field, value, &expected))?;
         array.iter().map(|item| self.as_table(field, item)).collect()
+    }
+
+    /// The items of an array that holds strings and tables; none if the field is absent.
+    pub(crate) fn items(&self, field: &'static str) -> Result<Vec<Item<'a>>, ManifestError> {
+        let Some(value) = self.get(field) else { return Ok(Vec::new()) };
+        let expected = "an array of strings and tables";
+        let array = value.get_ref().as_array().ok_or_else(|| self.mistyped(field, value, expected))?;
+        let item = |item: &'a Spanned<DeValue<'a>>| match item.get_ref().as_str() {
+            Some(text) => Ok(Item::Text(Placed { value: text, span: item.span() })),
+            None if item.get_ref().is_table() => self.as_table(field, item).map(Item::Table),
+            None => Err(self.mistyped(field, item, expected)),
+        };
+        array.iter().map(item).collect()
     }
 
     fn as_table(&self, field: &str, value: &'a Spanned<DeValue<'a>>) -> Result<Fields<'a>, ManifestError> {

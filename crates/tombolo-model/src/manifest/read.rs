@@ -8,10 +8,11 @@ use toml::de::DeValue;
 
 use super::ManifestError;
 use super::assets::assets;
-use super::fields::{Document, Fields, Placed, nearest};
+use super::fields::{Document, Fields, Item, Placed, nearest};
 use super::settings::{Settings, settings};
 use super::template;
-use crate::app::{App, Build, Component, FileMount, HttpTrigger, Source};
+use crate::app::{App, Build, Component, FileMount, Files, HttpTrigger, Source};
+use crate::file_glob::{FileGlob, Star};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
@@ -148,7 +149,6 @@ fn component(
         ..Component::bare(id, source)
     };
     fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
-    fields.unsupported("exclude_files", "name the directories to mount in `files`")?;
     fields.unsupported("ai_models", "inference comes with a later version")?;
     fields.unsupported(
         "dependencies",
@@ -216,28 +216,36 @@ fn outbound(fields: &Fields<'_>, variables: &Values) -> Result<AllowedHosts, Man
     Ok(hosts.expect("each entry was just parsed alone"))
 }
 
-fn files(fields: &Fields<'_>) -> Result<Vec<FileMount>, ManifestError> {
-    let Some(value) = fields.get("files") else { return Ok(Vec::new()) };
-    let has_globs =
-        value.get_ref().as_array().is_some_and(|items| items.iter().any(|item| item.get_ref().is_str()));
-    if has_globs {
-        let message =
-            format!("globs in `{}` are not supported by this version of tombolo", fields.path("files"));
-        let hint = "write `{ source = \"dir\", destination = \"/dir\" }`".to_owned();
-        return Err(ManifestError { hint: Some(hint), ..fields.error(value.span(), message) });
-    }
-    let mount = |table: Fields<'_>| {
-        let source = required(&table, "source", "a directory beside the manifest")?;
-        let destination = required(&table, "destination", "an absolute path in the guest")?;
-        if !destination.value.starts_with('/') {
-            return Err(table
-                .error(destination.span, "`destination` is an absolute path in the guest, such as `/data`"));
+/// `files`, each a glob or a table, and `exclude_files`.
+fn files(fields: &Fields<'_>) -> Result<Files, ManifestError> {
+    let mut files = Files::default();
+    for item in fields.items("files")? {
+        match item {
+            Item::Text(text) => files.globs.push(glob(fields, &text, Star::WithinFolder)?),
+            Item::Table(table) => files.mounts.push(file_mount(&table)?),
         }
-        let mount = FileMount { source: source.value.into(), destination: destination.value.to_owned() };
-        table.done()?;
-        Ok(mount)
-    };
-    fields.tables("files")?.into_iter().map(mount).collect()
+    }
+    for text in fields.texts("exclude_files")? {
+        files.excluded.push(glob(fields, &text, Star::Beyond)?);
+    }
+    Ok(files)
+}
+
+fn glob(fields: &Fields<'_>, text: &Placed<&str>, star: Star) -> Result<FileGlob, ManifestError> {
+    FileGlob::new(text.value, star).map_err(|error| at(fields, text, error))
+}
+
+fn file_mount(table: &Fields<'_>) -> Result<FileMount, ManifestError> {
+    let source = required(table, "source", "a directory or file beside the manifest")?;
+    let destination = required(table, "destination", "an absolute path in the guest")?;
+    if !destination.value.starts_with('/') {
+        return Err(
+            table.error(destination.span, "`destination` is an absolute path in the guest, such as `/data`")
+        );
+    }
+    let mount = FileMount { source: source.value.into(), destination: destination.value.to_owned() };
+    table.done()?;
+    Ok(mount)
 }
 
 fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {

@@ -106,7 +106,7 @@ pool_requests_max = 14
     let idle_time_max = Duration::from_secs(10);
     assert_eq!(cart.isolation, Isolation::Pool { requests_max: 14, idle_time_max });
     assert_eq!(cart.build.as_ref().unwrap().commands.len(), 2);
-    assert_eq!(cart.files[0].destination, "/assets");
+    assert_eq!(cart.files.mounts[0].destination, "/assets");
     assert_eq!(
         (cart.key_value_stores.len(), cart.sqlite_databases.join(" ")),
         (1, "default users".to_owned())
@@ -211,6 +211,29 @@ fn what_is_not_supported_yet_is_refused_and_not_ignored() {
         "component = \"api\"",
         "component = \"api\"\nexecutor = { type = \"wagi\" }",
         "spin.toml:8:21: the executor `wagi` is not supported by this version of tombolo, expected `http`",
+    );
+}
+
+#[test]
+fn files_are_globs_or_placed_and_some_are_not() {
+    let text = MINIMAL.replace(
+        "source = \"api.wasm\"",
+        "source = \"api.wasm\"\nfiles = [\"assets/**/*\", { source = \"a.txt\", destination = \"/b.txt\" }]\n\
+         exclude_files = [\"*.md\"]",
+    );
+    let app = read(&text).unwrap();
+    let files = &app.components.values().next().unwrap().files;
+    assert_eq!((files.globs.len(), files.mounts.len(), files.excluded.len()), (1, 1, 1));
+    refused(
+        "source =",
+        "files = [\"../assets/*\"]\nsource =",
+        "spin.toml:9:10: `../assets/*` names no files below the manifest's folder: `..` leads out: write \
+         `{ source = \"../dir\", destination = \"/dir\" }`",
+    );
+    refused(
+        "source =",
+        "files = [1]\nsource =",
+        "spin.toml:9:10: `component.api.files` is an integer, expected an array of strings and tables",
     );
 }
 

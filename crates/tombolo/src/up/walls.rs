@@ -80,7 +80,7 @@ pub(crate) fn plan(
         if let Code::Path(path) = &component.source {
             plan.read.push(source.root().join(path));
         }
-        plan.read.extend(component.files.iter().map(|mount| source.root().join(&mount.source)));
+        plan.read.extend(component.files.mounts.iter().map(|mount| source.root().join(&mount.source)));
     }
     plan.read.extend(app.assets.iter().map(|assets| source.root().join(&assets.directory)));
     let _ = fs::create_dir_all(state);

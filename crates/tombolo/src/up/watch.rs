@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tombolo_model::{App, Digest, Source as Code};
-use tombolo_node::Node;
+use tombolo_node::{Node, files};
 
 use super::app::Source;
 use super::{build, say, say_unchanged};
@@ -135,7 +135,8 @@ impl Watch {
     }
 }
 
-/// The folders to watch: those of the manifest and the components, and below each glob's fixed part.
+/// The folders to watch: those of the manifest, the components and the files that are copied for them, and below
+/// each glob's fixed part.
 fn folders(app: &App, root: &Path) -> Vec<(PathBuf, RecursiveMode)> {
     let mut folders = vec![(root.to_owned(), RecursiveMode::NonRecursive)];
     for component in app.components.values() {
@@ -144,6 +145,13 @@ fn folders(app: &App, root: &Path) -> Vec<(PathBuf, RecursiveMode)> {
         {
             folders.push((folder.to_owned(), RecursiveMode::NonRecursive));
         }
+        for glob in &component.files.globs {
+            let mode = if glob.is_deep() { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+            folders.push((root.join(glob.folder()), mode));
+        }
+        let files = component.files.mounts.iter().map(|mount| root.join(&mount.source));
+        let parents = files.filter(|file| file.is_file()).filter_map(|file| Some(file.parent()?.to_owned()));
+        folders.extend(parents.map(|folder| (folder, RecursiveMode::NonRecursive)));
         for (build, pattern) in
             component.build.iter().flat_map(|build| build.watch.iter().map(move |w| (build, w)))
         {
@@ -179,7 +187,11 @@ fn fingerprint(source: &Source, app: &App) -> BTreeMap<PathBuf, Option<Digest>> 
         Code::Path(path) => Some(source.root().join(path)),
         Code::Url { .. } => None,
     });
-    let files = code.chain([source.file().to_owned()]);
+    // What is copied when the app is loaded; a folder that is mounted is seen as it is.
+    let copied = app.components.values().flat_map(|component| {
+        files::copied(source.root(), component).unwrap_or_default().into_iter().map(|named| named.source)
+    });
+    let files = code.chain(copied).chain([source.file().to_owned()]);
     files.map(|path| (path.clone(), std::fs::read(&path).ok().map(|bytes| Digest::of(&bytes)))).collect()
 }
 
