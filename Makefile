@@ -29,9 +29,9 @@ test:
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo deny --log-level error check licenses bans sources
 	cargo test --workspace --no-fail-fast
-	$(MAKE) web
+	$(MAKE) web TOMBOLO_BIN=$(CURDIR)/target/debug/tombolo
 
-## web: build what runs in browsers, and test it in Node and in Chromium
+## web: build what runs in browsers, and test it in Node and in Chromium; with TOMBOLO_BIN, the lab as that serves it too
 web:
 	scripts/setup test
 	cargo xtask web
