@@ -37,8 +37,9 @@ mod tests {
         ($lanes:ident, $bytes:expr, $numbers:expr, $pair:expr, $shift:expr) => {{
             let weights = $lanes::splat_pair($pair);
             let add = |pairs| $lanes::add_products($lanes::splat(7), pairs, weights);
-            let [a, b, c, d] = $lanes::wide_pairs($bytes, 3).map(add);
-            let [e, f, g, h] = $lanes::pairs($numbers, 5).map(add);
+            // SAFETY: of forty each there are as many as two blocks from there on.
+            let (wide, pairs) = unsafe { ($lanes::wide_pairs($bytes, 3), $lanes::pairs($numbers, 5)) };
+            let ([a, b, c, d], [e, f, g, h]) = (wide.map(add), pairs.map(add));
             let bytes = [$lanes::narrow(a, b, $shift), $lanes::narrow(c, d, $shift)];
             let numbers = [$lanes::narrow(e, f, $shift), $lanes::narrow(g, h, $shift)];
             let (mut pairs, mut narrow, mut both) = ([0; 2 * BLOCK], [0; BLOCK], [0; 2 * BLOCK]);
@@ -50,7 +51,8 @@ mod tests {
             $lanes::give(&first, &second, &mut four);
             let mut pixels = [0; BLOCK];
             $lanes::store_pixels(&mut pixels, numbers);
-            let [i, j, k, l] = $lanes::rows($bytes, 2, 9).map(add);
+            // SAFETY: of forty there is a block at each of these.
+            let [i, j, k, l] = unsafe { $lanes::rows($bytes, 2, 9) }.map(add);
             let pixel = [i, j, k, l, add($lanes::eight($numbers.first_chunk().unwrap()))];
             let pixel = pixel.map(|sums| $lanes::pixel(sums, $shift));
             // What is behind two pixels may be anything.
@@ -60,6 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[expect(unsafe_code, reason = "some of it is unsafe to call")]
         fn lanes_agree_with_arrays(
             bytes in any::<[u8; 40]>(), numbers in any::<[i16; 40]>(), pair in any::<[i16; 2]>(), shift in 1_u32..24,
         ) {

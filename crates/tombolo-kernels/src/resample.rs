@@ -145,12 +145,18 @@ impl<'s> Resize<'s> {
         })
     }
 
+    /// Where the source rows end that make row `y` of the target; of no row, all of them.
+    fn end(&self, y: usize) -> usize {
+        self.rows.end(y).map_or(self.source.len(), |row| row * self.stride)
+    }
+
     /// Computes row `y` of the target.
     fn row(&self, y: usize, row: &mut [u8]) -> Result<(), KernelError> {
         let mut line = locked(&self.lines).pop().unwrap_or_default();
         // The constant again, so that it is not in the module of a browser without vectors.
         if ARE_VECTORS && self.is_whole {
             at_least(&mut line.whole, 0, fixed::line_length(self.stride))?;
+            fixed::fetch(&self.source[self.end(y)..self.end(y + 1)]);
             fixed::down(self.source, self.stride, self.rows.pairs_at(y), &mut line.whole);
             fixed::along(&line.whole, &self.columns, row);
         } else {

@@ -202,15 +202,16 @@ impl Turn<'_> {
         }
     }
 
-    /// Waits for parts that other threads are at, and asks the watch meanwhile.
+    /// Waits for parts that other threads are at, and asks the watch meanwhile: at least once, as others
+    /// may have done all of it.
     fn watch_others(&self) -> Result<(), KernelError> {
         loop {
+            self.done(0)?;
             let at_work = locked(&self.state.at_work);
             if *at_work == 0 {
                 return Ok(());
             }
             drop(self.state.ended.wait_timeout(at_work, PAUSE));
-            self.done(0)?;
         }
     }
 }

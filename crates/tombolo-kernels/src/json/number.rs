@@ -23,6 +23,34 @@ pub(super) fn value(text: &[u8]) -> f64 {
     sign * Decimal::read(text).value()
 }
 
+/// As [`value`], of at most eight digits and seven decimals, as most numbers have: `bytes` from `start` to
+/// `point`, and from behind `point` to `end` if that is not the same.
+#[inline(always)]
+pub(super) fn short(bytes: &[u8], start: usize, point: usize, end: usize) -> Option<f64> {
+    let places = (end - point).saturating_sub(1);
+    let decimals = match places {
+        0 => 0,
+        1..8 => eight(bytes, point + 1, end)?,
+        _ => return None,
+    };
+    // Exact, as they are fewer than 2⁵³ together; so the quotient is the only thing that is rounded.
+    let scale = EXACT[places];
+    Some((f64::from(eight(bytes, start, point)?) * scale + f64::from(decimals)) / scale)
+}
+
+/// The value of one to eight digits, all at once.
+#[inline(always)]
+fn eight(bytes: &[u8], start: usize, end: usize) -> Option<u32> {
+    let unused = 8 * 8_usize.checked_sub(end - start)?;
+    let word = u64::from_le_bytes(*bytes[..end].last_chunk()?) ^ u64::from_ne_bytes([b'0'; 8]);
+    // What stands before the digits is made zeros; then neighbours are put together, thrice: what
+    // overflows was above the sums.
+    let ones = word >> unused << unused;
+    let tens = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
+    let hundreds = tens.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
+    Some((hundreds.wrapping_mul(10_000 << 32 | 1) >> 32) as u32)
+}
+
 /// A number that is ordered as `value` is: zeros of both signs are the same.
 pub(super) fn ordered(value: f64) -> u64 {
     let bits = (value + 0.0).to_bits();
@@ -276,6 +304,19 @@ mod tests {
             prop_assume!(!a.is_nan() && !b.is_nan());
             prop_assert_eq!(a.partial_cmp(&b).unwrap(), ordered(a).cmp(&ordered(b)));
         }
+    }
+
+    #[test]
+    fn short_numbers_are_read_at_once() {
+        for text in ["0", "7", "12345678", "0.5", "99999999.9999999", "100.001", "1.0000001"] {
+            let bytes = format!("     [{{\"k\":-{text}");
+            let (start, end) = (bytes.len() - text.len(), bytes.len());
+            let point = start + text.find('.').unwrap_or(text.len());
+            assert_eq!(short(bytes.as_bytes(), start, point, end), Some(text.parse().unwrap()));
+        }
+        assert_eq!(short(b"0123456789", 1, 10, 10), None);
+        assert_eq!(short(b"0123456789.01234567", 1, 9, 18), None);
+        assert_eq!(short(b"123", 0, 3, 3), None);
     }
 
     #[test]

@@ -189,8 +189,13 @@ impl Lexer<'_> {
                 Ok((kind, text.start as u64 | (text.end as u64) << 32))
             }
             b'-' | b'0'..=b'9' => {
-                self.number()?;
-                Ok((Kind::Number, number::ordered(number::value(&self.bytes[start..self.at]))))
+                let (point, end) = self.number()?;
+                let short = match self.bytes[start] {
+                    b'0'..=b'9' if end == self.at => number::short(self.bytes, start, point, end),
+                    _ => None,
+                };
+                let value = short.unwrap_or_else(|| number::value(&self.bytes[start..self.at]));
+                Ok((Kind::Number, number::ordered(value)))
             }
             first => {
                 self.value(depth)?;

@@ -1,4 +1,5 @@
-//! Arrays, of which a compiler makes vectors.
+//! Arrays, of which a compiler makes vectors. Nothing here is unsafe but what is where there are vectors.
+#![expect(unsafe_code, reason = "to be called as the vectors' functions are")]
 
 use super::BLOCK;
 
@@ -37,7 +38,11 @@ pub(crate) fn narrow(low: Lanes, high: Lanes, shift: u32) -> Lanes {
 }
 
 /// The pairs of bytes of a block, from byte `at` on.
-pub(crate) fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
+///
+/// # Safety
+///
+/// There must be so many: two blocks of bytes.
+pub(crate) unsafe fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
     let bytes = &bytes[at..at + 2 * BLOCK];
     std::array::from_fn(|lanes| {
         std::array::from_fn(|lane| {
@@ -48,7 +53,11 @@ pub(crate) fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
 }
 
 /// The pairs of a block, from number `at` on.
-pub(crate) fn pairs(numbers: &[i16], at: usize) -> [Lanes; 4] {
+///
+/// # Safety
+///
+/// There must be so many: two blocks of numbers.
+pub(crate) unsafe fn pairs(numbers: &[i16], at: usize) -> [Lanes; 4] {
     let numbers = &numbers[at..at + 2 * BLOCK];
     std::array::from_fn(|lanes| {
         std::array::from_fn(|lane| {
@@ -95,7 +104,11 @@ pub(crate) fn give(first: &[u8; 8], second: &[u8; 8], four: &mut [u8; 16]) {
 }
 
 /// The bytes at two places of a text of rows, side by side.
-pub(crate) fn rows(bytes: &[u8], upper: usize, lower: usize) -> [Lanes; 4] {
+///
+/// # Safety
+///
+/// At both there must be a block of bytes.
+pub(crate) unsafe fn rows(bytes: &[u8], upper: usize, lower: usize) -> [Lanes; 4] {
     let [upper, lower] = [upper, lower].map(|at| &bytes[at..at + BLOCK]);
     std::array::from_fn(|lanes| {
         std::array::from_fn(|lane| {

@@ -33,16 +33,24 @@ pub(crate) fn narrow(low: Lanes, high: Lanes, shift: u32) -> Lanes {
 }
 
 /// The pairs of bytes of a block, from byte `at` on.
+///
+/// # Safety
+///
+/// There must be so many: two blocks of bytes.
 #[inline(always)]
-pub(crate) fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
+pub(crate) unsafe fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
     debug_assert!(at + 2 * BLOCK <= bytes.len());
-    // SAFETY: the caller checked that the block is there. No alignment is asked for.
+    // SAFETY: as the caller promised. No alignment is asked for.
     [0, 8, 16, 24].map(|more| unsafe { i16x8_load_extend_u8x8(bytes.as_ptr().add(at + more)) })
 }
 
 /// The pairs of a block, from number `at` on.
+///
+/// # Safety
+///
+/// There must be so many: two blocks of numbers.
 #[inline(always)]
-pub(crate) fn pairs(numbers: &[i16], at: usize) -> [Lanes; 4] {
+pub(crate) unsafe fn pairs(numbers: &[i16], at: usize) -> [Lanes; 4] {
     debug_assert!(at + 2 * BLOCK <= numbers.len());
     // SAFETY: as above.
     [0, 8, 16, 24].map(|more| unsafe { v128_load(numbers.as_ptr().add(at + more).cast()) })
@@ -109,10 +117,14 @@ pub(crate) fn give(first: &[u8; 8], second: &[u8; 8], four: &mut [u8; 16]) {
 }
 
 /// The bytes at two places of a text of rows, side by side.
+///
+/// # Safety
+///
+/// At both there must be a block of bytes.
 #[inline(always)]
-pub(crate) fn rows(bytes: &[u8], upper: usize, lower: usize) -> [Lanes; 4] {
+pub(crate) unsafe fn rows(bytes: &[u8], upper: usize, lower: usize) -> [Lanes; 4] {
     debug_assert!(upper.max(lower) + BLOCK <= bytes.len());
-    // SAFETY: the caller checked that the blocks are there.
+    // SAFETY: as the caller promised.
     let [upper, lower] = [upper, lower].map(|at| unsafe { v128_load(bytes.as_ptr().add(at).cast()) });
     let low = i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(upper, lower);
     let high = i8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(upper, lower);

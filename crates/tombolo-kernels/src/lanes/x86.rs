@@ -39,10 +39,14 @@ pub(crate) fn narrow(low: Lanes, high: Lanes, shift: u32) -> Lanes {
 }
 
 /// The pairs of bytes of a block, from byte `at` on.
+///
+/// # Safety
+///
+/// There must be so many: two blocks of bytes.
 #[inline(always)]
-pub(crate) fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
+pub(crate) unsafe fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
     debug_assert!(at + 2 * BLOCK <= bytes.len());
-    // SAFETY: as above; and the caller checked that the block is there. No alignment is asked for.
+    // SAFETY: as above, and as the caller promised. No alignment is asked for.
     unsafe {
         let zero = _mm_setzero_si128();
         let [a, b] = [0, 16].map(|more| _mm_loadu_si128(bytes.as_ptr().add(at + more).cast()));
@@ -56,8 +60,12 @@ pub(crate) fn wide_pairs(bytes: &[u8], at: usize) -> [Lanes; 4] {
 }
 
 /// The pairs of a block, from number `at` on.
+///
+/// # Safety
+///
+/// There must be so many: two blocks of numbers.
 #[inline(always)]
-pub(crate) fn pairs(numbers: &[i16], at: usize) -> [Lanes; 4] {
+pub(crate) unsafe fn pairs(numbers: &[i16], at: usize) -> [Lanes; 4] {
     debug_assert!(at + 2 * BLOCK <= numbers.len());
     // SAFETY: as above.
     [0, 8, 16, 24].map(|more| unsafe { _mm_loadu_si128(numbers.as_ptr().add(at + more).cast()) })
@@ -111,10 +119,14 @@ pub(crate) fn give(first: &[u8; 8], second: &[u8; 8], four: &mut [u8; 16]) {
 }
 
 /// The bytes at two places of a text of rows, side by side.
+///
+/// # Safety
+///
+/// At both there must be a block of bytes.
 #[inline(always)]
-pub(crate) fn rows(bytes: &[u8], upper: usize, lower: usize) -> [Lanes; 4] {
+pub(crate) unsafe fn rows(bytes: &[u8], upper: usize, lower: usize) -> [Lanes; 4] {
     debug_assert!(upper.max(lower) + BLOCK <= bytes.len());
-    // SAFETY: as above; and the caller checked that the blocks are there.
+    // SAFETY: as above, and as the caller promised.
     unsafe {
         let zero = _mm_setzero_si128();
         let [upper, lower] = [upper, lower].map(|at| _mm_loadu_si128(bytes.as_ptr().add(at).cast()));

@@ -68,6 +68,11 @@ impl Taps {
         (self.firsts[at], &self.weights[at * self.count_max..][..self.counts[at]])
     }
 
+    /// Behind the last source pixel of target pixel `at`, if there is such a one.
+    pub(super) fn end(&self, at: usize) -> Option<usize> {
+        Some(self.firsts.get(at)? + self.counts[at])
+    }
+
     /// The first pair of source pixels, and their weights times 2 to the power of [`WHOLE_BITS`].
     #[inline(always)]
     pub(super) fn pairs_at(&self, at: usize) -> (usize, &[[i16; 2]]) {

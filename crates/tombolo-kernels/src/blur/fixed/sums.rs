@@ -42,6 +42,7 @@ pub(super) fn side_by_side(upper: &[u8], lower: &[u8], out: &mut [u8]) {
 
 /// Blurs along the columns: `slots` are where pairs of rows begin in `ring`. Each line gets pairs of pixels.
 #[inline(never)]
+#[expect(unsafe_code, reason = "a check for each vector takes longer than what is done with it")]
 pub(super) fn columns(ring: &[u8], slots: &[usize], pairs: &[Pair], shift: u32, lines: [&mut [i16]; 2]) {
     let [first, second] = lines;
     let plane = first.len() / 2;
@@ -51,7 +52,8 @@ pub(super) fn columns(ring: &[u8], slots: &[usize], pairs: &[Pair], shift: u32, 
         let [even, odd] = [0, plane].map(|plane| {
             let from = 2 * (plane + block * BLOCK);
             sum(shift, slots.iter().zip(pairs).map(|(slot, pair)| (slot + from, pair)), |at| {
-                lanes::wide_pairs(ring, at)
+                // SAFETY: the block is within a plane, and both planes within the slot.
+                unsafe { lanes::wide_pairs(ring, at) }
             })
         });
         for (line, (even, odd)) in [lines.0, lines.1].into_iter().zip(even.into_iter().zip(odd)) {
@@ -62,13 +64,17 @@ pub(super) fn columns(ring: &[u8], slots: &[usize], pairs: &[Pair], shift: u32, 
 
 /// Blurs along a row of pairs of pixels, and writes it in planes.
 #[inline(never)]
+#[expect(unsafe_code, reason = "a check for each vector takes longer than what is done with it")]
 pub(super) fn row(line: &[i16], pairs: &[Pair], shift: u32, row: &mut [u8]) {
     let (even, odd) = row.split_at_mut(row.len() / 2);
     assert!(2 * (even.len() + 3 * pairs.len()) <= line.len() + 6);
     let planes = even.as_chunks_mut::<BLOCK>().0.iter_mut().zip(odd.as_chunks_mut::<BLOCK>().0);
     for (block, (even, odd)) in planes.enumerate() {
         let starts = (0..).step_by(6).map(|place| place + 2 * block * BLOCK);
-        let sums = sum(shift, starts.zip(pairs), |at| lanes::pairs(line, at));
+        let sums = sum(shift, starts.zip(pairs), |at| {
+            // SAFETY: the last block's last pair is within the line, as was checked.
+            unsafe { lanes::pairs(line, at) }
+        });
         lanes::store_bytes(even, sums[0]);
         lanes::store_bytes(odd, sums[1]);
     }
