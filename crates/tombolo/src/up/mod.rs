@@ -202,7 +202,11 @@ fn banner(app: &App, address: SocketAddr) -> String {
         .assets
         .iter()
         .map(|assets| (assets.route.to_string(), format!("files in {}", assets.directory.display())));
-    let routes: Vec<(String, String)> = components.chain(assets).collect();
+    let written = app
+        .responses
+        .iter()
+        .map(|response| (response.route.to_string(), format!("always {}", response.status.as_u16())));
+    let routes: Vec<(String, String)> = components.chain(written).chain(assets).collect();
     let width = routes.iter().map(|(route, _)| route.len()).max().unwrap_or(0);
     let routes: String =
         routes.iter().map(|(route, answerer)| format!("  {route:width$}  {answerer}\n")).collect();
