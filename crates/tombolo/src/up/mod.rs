@@ -48,6 +48,9 @@ pub(crate) struct Up {
     /// Where stores and databases are, and values of variables come from: Spin's runtime-config.toml
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
+    /// Execute SQL in the database `default` before serving: statements, or a file of them
+    #[arg(long, value_name = "STATEMENTS|@FILE")]
+    sqlite: Vec<String>,
     /// Where to listen; port 0 is one the system chooses
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -107,6 +110,8 @@ impl Up {
     ) -> Result<ExitCode, Failure> {
         let Operator { stores, databases, values } =
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
+        let sqlite_at_start =
+            self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
         let source = Source::find(&self.path, values)?;
         let app = source.read()?;
         if self.build {
@@ -123,6 +128,7 @@ impl Up {
             artefacts: cache.clone(),
             key_value_stores: stores,
             sqlite_databases: databases,
+            sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),
             engine: EngineConfig {
