@@ -43,6 +43,8 @@ use view::{Account, Host};
 pub struct Sqlite {
     folder: PathBuf,
     files: BTreeMap<String, PathBuf>,
+    /// What is executed in `default` before it is granted for the first time.
+    at_start: Vec<String>,
     /// Those that are open, by file; components of an app share them.
     open: Mutex<HashMap<PathBuf, Weak<Database>>>,
 }
@@ -65,7 +67,13 @@ impl Sqlite {
         // SQLite would take a relative path as relative to wherever the process is later.
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let files = files.into_iter().map(|(label, path)| (label, absolute(path))).collect();
-        Self { folder: absolute(folder), files, open: Mutex::default() }
+        Self { folder: absolute(folder), files, at_start: Vec::new(), open: Mutex::default() }
+    }
+
+    /// Executes these statements in `default` when it is first opened: each text may hold several.
+    #[must_use]
+    pub fn at_start(self, statements: Vec<String>) -> Self {
+        Self { at_start: statements, ..self }
     }
 
     /// Every label there is.
@@ -77,13 +85,13 @@ impl Sqlite {
         labels
     }
 
-    fn database(&self, path: &Path) -> Result<Arc<Database>, OpenError> {
+    fn database(&self, path: &Path, at_start: &[String]) -> Result<Arc<Database>, OpenError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, database| database.strong_count() > 0);
         if let Some(database) = open.get(path).and_then(Weak::upgrade) {
             return Ok(database);
         }
-        let database = Database::open(path)?;
+        let database = Database::open(path, at_start)?;
         open.insert(path.to_owned(), Arc::downgrade(&database));
         Ok(database)
     }
@@ -138,7 +146,8 @@ impl Capability for Sqlite {
             }
             let own = || self.folder.join(app.as_str()).join(format!("{label}.db"));
             let path = self.files.get(label).cloned().unwrap_or_else(own);
-            let database = self.database(&path).map_err(|error| refuse(chain(&error)))?;
+            let at_start = if label == DEFAULT_LABEL { &self.at_start[..] } else { &[] };
+            let database = self.database(&path, at_start).map_err(|error| refuse(chain(&error)))?;
             Ok((label.clone(), database))
         };
         let databases = component.sqlite_databases.iter().map(database).collect::<Result<_, _>>()?;

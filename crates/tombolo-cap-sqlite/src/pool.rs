@@ -25,8 +25,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// The database in the file `path`, made with its folder if it is not there.
-    pub(crate) fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
+    /// The database in the file `path`, made with its folder if it is not there. `at_start` is executed in it.
+    pub(crate) fn open(path: &Path, at_start: &[String]) -> Result<Arc<Self>, OpenError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
@@ -43,6 +43,11 @@ impl Database {
                 Ok(open)
             })
             .map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+        for statements in at_start {
+            // On a connection of its own, so that nothing of it is left for the first guest.
+            let done = Open::file(path).and_then(|open| open.connection.execute_batch(statements));
+            done.map_err(|source| OpenError::AtStart { path: path.to_owned(), source })?;
+        }
         let worker = Worker::start(&database, Some(open)).map_err(OpenError::Thread)?;
         database.take_back(worker);
         Ok(database)
@@ -71,6 +76,8 @@ pub(crate) enum OpenError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error("cannot open the database `{}`", path.display())]
     Database { path: PathBuf, source: rusqlite::Error },
+    #[error("cannot execute the statements of `--sqlite` in `{}`", path.display())]
+    AtStart { path: PathBuf, source: rusqlite::Error },
     #[error("cannot start a thread for the database")]
     Thread(std::io::Error),
 }

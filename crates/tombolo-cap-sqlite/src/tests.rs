@@ -103,6 +103,20 @@ fn a_file_that_is_no_database_is_refused_when_the_app_is_prepared() {
 }
 
 #[test]
+fn what_is_executed_at_start_is_there_and_forgotten() {
+    let (_folder, sqlite) = sqlite();
+    let sqlite = sqlite.at_start(vec!["CREATE TABLE t (x); INSERT INTO t VALUES (1), (2);".into()]);
+    let connection = Instance::new(&sqlite).connection();
+    let seen = run(&connection, "SELECT count(*), last_insert_rowid(), changes() FROM t");
+    assert_eq!(seen.unwrap(), [[2, 0, 0].map(Value::Integer)]);
+
+    let (_folder, sqlite) = self::sqlite();
+    let error =
+        view(&sqlite.at_start(vec!["SELECT 1; SELEC 2".into()]), &["default"]).err().unwrap().to_string();
+    assert!(error.contains("statements of `--sqlite`") && error.contains("near \"SELEC\""), "{error}");
+}
+
+#[test]
 fn a_database_opens_only_with_a_grant() {
     let (_folder, sqlite) = sqlite();
     let mut table = ResourceTable::new();

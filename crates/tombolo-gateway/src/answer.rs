@@ -44,6 +44,11 @@ pub(crate) async fn answer(
         record.target = Some(Arc::clone(&target.name));
         let (service, spin) = match &target.answerer {
             Answerer::Component { service, spin } => (service, spin),
+            Answerer::Response(written) => {
+                let written = Arc::clone(written);
+                drop(table);
+                return Ok(respond::written(&written, record, is_head, config.server_timing));
+            }
             Answerer::Assets(assets) => {
                 let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
                 let assets = Arc::clone(assets);

@@ -95,7 +95,7 @@ impl Drop for RequestRecord {
         let app = target.as_ref().map_or("", |name| &*name.app);
         let (component, assets) = match target.as_ref().map(|name| &name.part) {
             Some(Part::Component(id)) => (&**id, None),
-            Some(Part::Assets(route)) => ("", Some(&**route)),
+            Some(Part::Assets(route) | Part::Response(route)) => ("", Some(&**route)),
             None => ("", None),
         };
         tracing::info!(

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
+use tombolo_model::StaticResponse;
 use tombolo_runtime::{BodyError, ResponseBody, ServiceError};
 
 use crate::assets::AssetBody;
@@ -71,6 +72,27 @@ pub(crate) fn asset(
         }
         AnswerBody { body: Inner::Asset(body), record }
     })
+}
+
+/// What the manifest wrote.
+pub(crate) fn written(
+    written: &StaticResponse,
+    mut record: RequestRecord,
+    is_head: bool,
+    server_timing: bool,
+) -> Response<AnswerBody> {
+    record.status = written.status.as_u16();
+    record.outcome = Outcome::Answered;
+    let body = Bytes::copy_from_slice(written.body.as_bytes());
+    record.response_bytes = if is_head { 0 } else { body.len() as u64 };
+    let mut headers = written.headers.clone();
+    if server_timing {
+        headers.insert("server-timing", record.server_timing());
+    }
+    let mut response = Response::new(AnswerBody { body: Inner::Text(Some(body)), record });
+    *response.status_mut() = written.status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// The answer for a file that cannot be read.

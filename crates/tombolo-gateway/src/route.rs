@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use tombolo_model::StaticResponse;
 use tombolo_model::route::{Pattern, Table};
 use tombolo_runtime::Service;
 
@@ -37,6 +38,8 @@ pub enum Part {
     Component(Box<str>),
     /// Static assets, by their route.
     Assets(Box<str>),
+    /// A static response, by its route.
+    Response(Box<str>),
 }
 
 impl std::fmt::Display for Name {
@@ -44,6 +47,7 @@ impl std::fmt::Display for Name {
         match &self.part {
             Part::Component(id) => write!(f, "{}/{id}", self.app),
             Part::Assets(route) => write!(f, "{}: static assets of {route}", self.app),
+            Part::Response(route) => write!(f, "{}: static response of {route}", self.app),
         }
     }
 }
@@ -60,6 +64,8 @@ pub enum Answerer {
     },
     /// The files of a directory.
     Assets(Arc<Assets>),
+    /// What the manifest wrote.
+    Response(Arc<StaticResponse>),
 }
 
 impl Target {
@@ -67,7 +73,7 @@ impl Target {
     pub(crate) fn service(&self) -> Option<&Arc<Service>> {
         match &self.answerer {
             Answerer::Component { service, .. } => Some(service),
-            Answerer::Assets(_) => None,
+            Answerer::Assets(_) | Answerer::Response(_) => None,
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use http::{HeaderMap, StatusCode};
+
 use crate::assets::StaticAssets;
 use crate::file_glob::FileGlob;
 use crate::limits::{Isolation, Limits};
@@ -25,6 +27,8 @@ pub struct App {
     pub base: String,
     /// Where components answer, in the manifest's order.
     pub triggers: Vec<HttpTrigger>,
+    /// Routes that are answered as written, in the manifest's order.
+    pub responses: Vec<StaticResponse>,
     /// Directories whose files answer, in the manifest's order.
     pub assets: Vec<StaticAssets>,
     /// Its components, in the order of their ids.
@@ -40,6 +44,21 @@ pub struct HttpTrigger {
     pub raw_route: String,
     /// Who answers.
     pub component: ComponentId,
+}
+
+/// One `[[trigger.http]]` with a `static_response`: it is answered without a component.
+#[derive(Clone, Debug)]
+pub struct StaticResponse {
+    /// Which paths it answers.
+    pub route: Pattern,
+    /// The route as the manifest wrote it, before `base` was put in front.
+    pub raw_route: String,
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: String,
 }
 
 /// One component: where its code is and what it was granted.

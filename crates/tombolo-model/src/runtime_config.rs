@@ -143,6 +143,8 @@ fn values(table: &Fields<'_>) -> Result<BTreeMap<String, String>, ManifestError>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(text: &str) -> String {
@@ -175,6 +177,15 @@ mod tests {
             }
         );
         assert_eq!(parse("runtime.toml", "").unwrap(), RuntimeConfig::default());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(
+            text in "(\\[\\[?(variables_provider|sqlite_database\\.a|.{0,5})\\]?\\]\n)?((type|path|values|é) ?= ?.{0,9}\n){0,3}"
+        ) {
+            let _ = parse("runtime.toml", &text);
+        }
     }
 
     #[test]

@@ -117,6 +117,10 @@ impl Loader<'_> {
         for assets in &app.assets {
             routes.push(self.assets(app, assets)?);
         }
+        for response in &app.responses {
+            let part = Part::Response(response.route.to_string().into());
+            routes.push(route(app, &response.route, part, Answerer::Response(Arc::new(response.clone()))));
+        }
         if routes.is_empty() {
             return Err(LoadError::NoRoutes);
         }
@@ -216,6 +220,9 @@ fn route(app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<
 fn describe(target: &Target) -> String {
     match (&target.answerer, &target.name.part) {
         (Answerer::Assets(assets), _) => format!("the static assets in `{}`", assets.directory().display()),
-        (_, Part::Component(name) | Part::Assets(name)) => format!("component `{name}`"),
+        (Answerer::Response(_), Part::Response(route)) => format!("the static response of `{route}`"),
+        (_, Part::Component(name) | Part::Assets(name) | Part::Response(name)) => {
+            format!("component `{name}`")
+        }
     }
 }

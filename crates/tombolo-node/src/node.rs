@@ -33,6 +33,8 @@ pub struct NodeConfig {
     pub key_value_stores: BTreeMap<String, PathBuf>,
     /// Files of SQLite databases, by label; `default` is in `state` unless it is among them.
     pub sqlite_databases: BTreeMap<String, PathBuf>,
+    /// Executed in the database `default` before it serves.
+    pub sqlite_at_start: Vec<String>,
     /// Given to every component, over its own environment.
     pub environment: BTreeMap<String, String>,
     /// How requests of every component are kept apart, over what the app says.
@@ -125,11 +127,10 @@ impl Node {
         stores
             .entry(tombolo_cap_kv::DEFAULT_LABEL.to_owned())
             .or_insert_with(|| state.join("key_value.redb"));
-        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
-            Arc::new(Kv::new(stores)),
-            Arc::new(Sqlite::new(state.join("sqlite"), config.sqlite_databases)),
-            Arc::new(Variables),
-        ];
+        let sqlite =
+            Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
+        let capabilities: Vec<Arc<dyn AnyCapability>> =
+            vec![Arc::new(Kv::new(stores)), Arc::new(sqlite), Arc::new(Variables)];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();

@@ -333,3 +333,32 @@ fn every_route_leads_to_its_component() {
     assert_eq!(up.get("/hello/ada/more").status, 404, "the answer of `web`");
     assert_eq!(up.get("/").text(), "hello");
 }
+
+/// Without a component, whatever is asked.
+#[test]
+fn a_static_response_is_answered_as_written() {
+    let sandbox = sandbox();
+    let text = "spin_manifest_version = 2\n[application]\nname = \"app\"\n[[trigger.http]]\nroute = \"/old/...\"\n\
+        static_response = { status_code = 410, headers = { content-type = \"text/plain\", x-why = \"moved\" }, \
+        body = \"gone\" }\n[[trigger.http]]\nroute = \"/\"\nstatic_response = { status_code = 204 }\n";
+    sandbox.file("spin.toml", text);
+    let up = Up::start(&sandbox, &[]);
+    let mut connection = up.connect();
+    for _ in 0..2 {
+        let answer = connection.get("/old/page");
+        assert_eq!((answer.status, answer.text().as_str()), (410, "gone"));
+        assert_eq!(
+            (answer.header("x-why"), answer.header("content-type")),
+            (Some("moved"), Some("text/plain"))
+        );
+    }
+    assert_eq!(connection.get("/").status, 204);
+    assert_eq!(connection.get("/other").status, 404);
+    assert_eq!(up.post("/old", b"ignored").text(), "gone");
+    let head = up.connect().send("HEAD /old HTTP/1.1\r\nhost: test\r\n\r\n").head();
+    assert_eq!(
+        head.map(|head| (head.status, head.header("content-length").map(str::to_owned))),
+        Some((410, Some("4".to_owned())))
+    );
+    up.said("/old/...  always 410");
+}

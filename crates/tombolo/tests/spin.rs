@@ -28,7 +28,7 @@ fn app(guest: &str) -> Sandbox {
 
         [component.app]
         source = "app.wasm"
-        allowed_outbound_hosts = []
+        allowed_outbound_hosts = ["http://127.0.0.1:*"]
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { region = "{{ region }}-west" }
@@ -46,6 +46,19 @@ fn http(guest: &str) {
     assert_eq!(answer.header("x-app"), Some(guest));
 }
 
+/// A granted host answers, another is refused.
+fn outbound(guest: &str) {
+    let upstream = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    upstream.web_app("");
+    let upstream = Up::start(&upstream, &[]);
+    let sandbox = app(guest);
+    let up = Up::start(&sandbox, &[]);
+    let port = upstream.address().port();
+    let get = |host: &str| up.get(&format!("/outbound?http://{host}:{port}/")).text();
+    assert_eq!(get("127.0.0.1"), "hello", "{}", up.said("Listening"));
+    assert_eq!(get("127.0.0.2"), "refused");
+}
+
 /// The checks of the app itself, twice: the second time it finds what the first left.
 fn checks(guest: &str, path: &str) {
     let sandbox = app(guest);
@@ -61,6 +74,11 @@ macro_rules! cells {
             #[test]
             fn http() {
                 super::http($guest);
+            }
+
+            #[test]
+            fn outbound() {
+                super::outbound($guest);
             }
 
             $(

@@ -170,3 +170,21 @@ fn many_at_once_all_count() {
     }
     assert_eq!(up.get("/count").text(), (48 * 5 + 2).to_string());
 }
+
+/// As `spin up --sqlite`: tables and rows that are there before the first request.
+#[test]
+fn statements_are_executed_at_start() {
+    let sandbox = app("sqlite", DATABASE);
+    sandbox.file(
+        "seed.sql",
+        "CREATE TABLE counter (id INTEGER PRIMARY KEY, n);\nINSERT INTO counter VALUES (1, 40);\n",
+    );
+    let up = Up::start(&sandbox, &["--sqlite", "@seed.sql", "--sqlite", "UPDATE counter SET n = n + 1"]);
+    assert_eq!(up.get("/count").text(), "42");
+    drop(up);
+    let refused = sandbox.tombolo(&["up", "--sqlite", "@seed.sql"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("table counter already exists"), "{}", refused.stderr);
+    let refused = sandbox.tombolo(&["up", "--sqlite", "@absent.sql"]);
+    assert!(refused.stderr.starts_with("error: cannot read `absent.sql`: "), "{}", refused.stderr);
+}

@@ -1,14 +1,15 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
-use spin_sdk::http::{IntoResponse, Method, Request, Response};
+use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
 use spin_sdk::key_value::{self, Store};
 use spin_sdk::sqlite::{self, Connection, Value};
 use spin_sdk::{http_component, sqlite3, variables};
 
 #[http_component]
-fn handle(request: Request) -> impl IntoResponse {
+async fn handle(request: Request) -> impl IntoResponse {
     match request.path() {
         "/http/it" => return http(&request),
+        "/outbound" => return outbound(&request).await,
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
@@ -24,6 +25,15 @@ fn http(request: &Request) -> Response {
     let header = |name: &str| request.header(name).and_then(|value| value.as_str()).unwrap_or_default();
     let text = format!("{} {}", header("spin-path-match-name"), String::from_utf8_lossy(request.body()));
     Response::builder().status(201).header("x-app", "spin-5").body(text).build()
+}
+
+/// What the address in the query answers, or `refused`.
+async fn outbound(request: &Request) -> Response {
+    let sent: Result<Response, _> = send(Request::get(request.query())).await;
+    match sent {
+        Ok(answer) => Response::new(200, answer.into_body()),
+        Err(_) => Response::new(200, "refused"),
+    }
 }
 
 fn key_value() {

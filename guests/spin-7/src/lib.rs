@@ -1,7 +1,7 @@
 //! An app as it is written against spin-sdk 7: one path for each interface, each answers `ok`.
 
 use spin_sdk::http::body::IncomingBodyExt;
-use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, get};
 use spin_sdk::key_value::{self, Store};
 use spin_sdk::sqlite::{self, Connection, Value};
 use spin_sdk::{http_service, variables};
@@ -12,6 +12,7 @@ type Answer = (StatusCode, HeaderMap, String);
 async fn handle(request: Request) -> Answer {
     match request.uri().path() {
         "/http/it" => return http(request).await,
+        "/outbound" => return outbound(request).await,
         "/key-value" => key_value().await,
         "/variables" => variables().await,
         "/sqlite" => sqlite().await,
@@ -30,6 +31,16 @@ async fn http(request: Request) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert("x-app", HeaderValue::from_static("spin-7"));
     (StatusCode::CREATED, headers, text)
+}
+
+/// What the address in the query answers, or `refused`.
+async fn outbound(request: Request) -> Answer {
+    let address = request.uri().query().unwrap_or_default();
+    let text = match get(address).await {
+        Ok(answer) => String::from_utf8_lossy(&answer.into_body().bytes().await.unwrap()).into_owned(),
+        Err(_) => "refused".to_owned(),
+    };
+    (StatusCode::OK, HeaderMap::new(), text)
 }
 
 async fn key_value() {

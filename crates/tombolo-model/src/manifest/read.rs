@@ -9,9 +9,10 @@ use toml::de::DeValue;
 use super::ManifestError;
 use super::assets::assets;
 use super::fields::{Document, Fields, Item, Placed, nearest};
+use super::response::static_response;
 use super::settings::{Settings, settings};
 use super::template;
-use crate::app::{App, Build, Component, FileMount, Files, HttpTrigger, Source};
+use crate::app::{App, Build, Component, FileMount, Files, HttpTrigger, Source, StaticResponse};
 use crate::file_glob::{FileGlob, Star};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
@@ -50,9 +51,18 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
             components.insert(id.clone(), component(&fields, id, &variables, &defaults)?);
         }
     }
-    let triggers = triggers(&root, &base, &mut components, &variables, &defaults)?;
+    let Triggers { triggers, responses } = triggers(&root, &base, &mut components, &variables, &defaults)?;
     root.done()?;
-    Ok(App { name, version, spin_headers: true, base: base.to_string(), triggers, assets, components })
+    Ok(App {
+        name,
+        version,
+        spin_headers: true,
+        base: base.to_string(),
+        triggers,
+        responses,
+        assets,
+        components,
+    })
 }
 
 /// `tool.tombolo`: what Spin lacks. What other tools keep beside it is theirs.
@@ -265,6 +275,13 @@ fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
     Ok(Some(build))
 }
 
+/// Those that components answer, and those that are answered as written.
+#[derive(Default)]
+struct Triggers {
+    triggers: Vec<HttpTrigger>,
+    responses: Vec<StaticResponse>,
+}
+
 /// Every `[[trigger.http]]`.
 fn triggers(
     root: &Fields<'_>,
@@ -272,23 +289,27 @@ fn triggers(
     components: &mut BTreeMap<ComponentId, Component>,
     variables: &Values,
     defaults: &Settings,
-) -> Result<Vec<HttpTrigger>, ManifestError> {
-    let Some(kinds) = root.table("trigger")? else { return Ok(Vec::new()) };
-    let mut triggers = Vec::new();
+) -> Result<Triggers, ManifestError> {
+    let mut found = Triggers::default();
+    let Some(kinds) = root.table("trigger")? else { return Ok(found) };
     for (number, fields) in kinds.tables("http")?.into_iter().enumerate() {
-        let component = trigger_component(&fields, number, components, variables, defaults)?;
         fields.ignore(&["id"]);
         fields.unsupported("components", "name one `component`")?;
         fields.unsupported("dependencies", "HTTP middleware comes with a later version")?;
-        fields.unsupported("static_response", "answer from a component")?;
         executor(&fields)?;
         let (route, raw_route) = route(&fields, base)?;
+        match static_response(&fields, route.clone(), &raw_route)? {
+            Some(response) => found.responses.push(response),
+            None => {
+                let component = trigger_component(&fields, number, components, variables, defaults)?;
+                found.triggers.push(HttpTrigger { route, raw_route, component });
+            }
+        }
         fields.done()?;
-        triggers.push(HttpTrigger { route, raw_route, component });
     }
     kinds.unsupported("redis", "this version serves HTTP triggers only")?;
     kinds.done()?;
-    Ok(triggers)
+    Ok(found)
 }
 
 fn trigger_component(

@@ -49,6 +49,9 @@ pub(crate) struct Up {
     /// Where stores and databases are, and values of variables come from: Spin's runtime-config.toml
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
+    /// Execute SQL in the database `default` before serving: statements, or a file of them
+    #[arg(long, value_name = "STATEMENTS|@FILE")]
+    sqlite: Vec<String>,
     /// Where to listen; port 0 is one the system chooses
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -108,6 +111,8 @@ impl Up {
     ) -> Result<ExitCode, Failure> {
         let Operator { stores, databases, values } =
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
+        let sqlite_at_start =
+            self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
         let source = Source::find(&self.path, values)?;
         let app = source.read()?;
         if self.build {
@@ -124,6 +129,7 @@ impl Up {
             artefacts: cache.clone(),
             key_value_stores: stores,
             sqlite_databases: databases,
+            sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),
             engine: EngineConfig {
@@ -204,7 +210,11 @@ fn banner(app: &App, address: SocketAddr) -> String {
         .assets
         .iter()
         .map(|assets| (assets.route.to_string(), format!("files in {}", assets.directory.display())));
-    let routes: Vec<(String, String)> = components.chain(assets).collect();
+    let written = app
+        .responses
+        .iter()
+        .map(|response| (response.route.to_string(), format!("always {}", response.status.as_u16())));
+    let routes: Vec<(String, String)> = components.chain(written).chain(assets).collect();
     let width = routes.iter().map(|(route, _)| route.len()).max().unwrap_or(0);
     let routes: String =
         routes.iter().map(|(route, answerer)| format!("  {route:width$}  {answerer}\n")).collect();

@@ -59,6 +59,12 @@ impl Operator {
     }
 }
 
+/// What `--sqlite` says: statements, or behind `@` the file they are in.
+pub(crate) fn statements(text: &str) -> Result<String, Failure> {
+    let Some(file) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    fs::read_to_string(file).map_err(|error| Failure::new(format!("cannot read `{file}`: {error}")))
+}
+
 /// What a file that is not there means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
