@@ -1,7 +1,7 @@
 //! The same on WASI 0.3, and what only that has.
 
 use crate::attack::Expect::{Cut, OneOf, Status, Text, That};
-use crate::attack::attack;
+use crate::attack::{Next, attack};
 use crate::ground::{Ground, Hostile, sandbox};
 
 #[test]
@@ -12,6 +12,11 @@ fn a_guest_on_wasi_0_3_is_bounded_too() {
     let ground = Ground::new(&sandbox, &[Hostile::new("wasi3", "wasi3.wasm")]);
     let begun = That("the part that was written, cut or not", |answer| {
         answer.response.as_ref().is_some_and(|it| it.status == 200 && it.text() == "so far\n")
+    });
+    // Where the machine is busy the head may be on its way when the trailers fail; then nothing else can be said.
+    let refused = That("502, or an end in place of an answer", |answer| match &answer.response {
+        Some(response) => response.status == 502,
+        None => answer.next == Next::Closed,
     });
     ground.stands([
         attack("/wasi3/loop", Status(504)),
@@ -25,7 +30,7 @@ fn a_guest_on_wasi_0_3_is_bounded_too() {
         attack("/wasi3/loop-later", Cut),
         attack("/wasi3/panic-later", Cut),
         attack("/wasi3/trailers-never", begun),
-        attack("/wasi3/trailers-fail", OneOf(&[502])),
+        attack("/wasi3/trailers-fail", refused),
         attack("/wasi3/work-after", Text("done\n")),
         attack("/wasi3/streams", Status(500)),
         attack("/wasi3/futures", Status(500)),
