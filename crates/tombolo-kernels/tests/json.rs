@@ -179,6 +179,37 @@ fn escaped_names_and_keys_are_read() {
 }
 
 #[test]
+fn rows_are_read_whether_or_not_they_look_like_the_one_before() {
+    let wide = |key: usize| {
+        // More members than are remembered, and names longer than are compared.
+        let members = (0..90).map(|at| format!(r#""{}{at}":[{at}]"#, "n".repeat(at % 23)));
+        format!(r#"{{{},"k":{key}}}"#, members.collect::<Vec<_>>().join(","))
+    };
+    let rows = (0..400_usize).map(|at| match (at * 7919) % 13 {
+        0 => wide(at % 17),
+        1 => format!(r#"{{"k":{},"a":1}}"#, at % 19),
+        2 => format!(r#"{{ "a" : true , "k" :  {} }}"#, at % 19),
+        3 => format!(r#"{{"a":"k","k":{{"k":1}},"k":{}}}"#, at % 19),
+        4 => "{}".to_owned(),
+        5 => r#"{"a":false}"#.to_owned(),
+        6 => format!(r#"{{"a":1,"k ":9,"k":"{}"}}"#, at % 5),
+        _ => format!(r#"{{"a":true,"k":{},"kk":0}}"#, at % 19),
+    });
+    let text = format!("[{}]", rows.collect::<Vec<_>>().join(","));
+    check(&text, &["k"], Direction::Ascending);
+    check(&text, &["k"], Direction::Descending);
+    check(&text, &["k", "k"], Direction::Ascending);
+    // What was right of one row is not of the next.
+    for wrong in [r#"{"a":1,"k"}"#, r#"{"a":1,"k":}"#, r#"{"a":1 "k":2}"#, r#"{,"k":2}"#, r#"{"a":1,"k":2,}"#]
+    {
+        let text = format!(r#"[{{"a":1,"k":2}},{{"a":1,"k":3}},{wrong},{{"a":1,"k":4}}]"#);
+        let result =
+            sort_json(text.as_bytes(), &Key::parse("k").unwrap(), Direction::Ascending, &Work::ALONE);
+        assert!(matches!(result, Err(KernelError::Json { .. })), "{wrong}");
+    }
+}
+
+#[test]
 fn surrogates_that_stand_alone_are_ordered_by_number() {
     let text = r#"[{"k":"\ue000"},{"k":"\ud800"},{"k":"\ud7ff"},{"k":"\ud83d\ude00"}]"#;
     let sorted =

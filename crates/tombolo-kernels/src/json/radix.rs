@@ -181,8 +181,14 @@ pub(super) fn share(
         (rest, spare, first) = (after, spare_after, end);
     }
     work.share(jobs.len() as u32, jobs.into_iter(), |turn, (digits, part, scratch)| {
-        let ours = from.iter().filter(|entry| digits.contains(&digit(entry, min, shift)));
-        part.iter_mut().zip(ours).for_each(|(to, from)| *to = *from);
+        let mut count = 0;
+        for entry in from {
+            // Each is copied, and the next over it if it is not ours: whether it is, nothing foretells.
+            if let Some(to) = part.get_mut(count) {
+                *to = *entry;
+            }
+            count += usize::from(digits.contains(&digit(entry, min, shift)));
+        }
         each(part, scratch)?;
         turn.done(1)
     })?;
