@@ -5,8 +5,9 @@ use super::weights::Weights;
 use crate::KernelError;
 use crate::memory::{at_least, starts};
 
-/// Sums at a time: eight registers, of 128 bits unless there are no such.
-const LANES: usize = if cfg!(all(target_family = "wasm", not(target_feature = "simd128"))) { 10 } else { 32 };
+/// Sums at a time: six registers of 128 bits, or ten where there are none. More are spilled, fewer leave more
+/// of the time to addresses.
+const LANES: usize = if cfg!(all(target_family = "wasm", not(target_feature = "simd128"))) { 10 } else { 24 };
 
 /// What one thread computes in. Rows are longer than the image's, up to a multiple of [`LANES`]: what is
 /// behind their end is summed and not used.
