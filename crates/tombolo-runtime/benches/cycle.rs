@@ -1,10 +1,10 @@
 //! The cycle of a request in process: a store and an instance made, the guest called, its answer
 //! taken, everything dropped. No socket, no HTTP, all limits and all accounting on.
 //!
-//! `cargo bench --package tombolo-runtime --bench cycle` prints one row for each case. The distribution is over
-//! single cycles on one thread. The last row is the part of a cycle before the guest's first instructions:
-//! `guests/first` asks its clock, which begins with the request's store. With `-- --components 1000` as many other components
-//! are in memory beside the one that is called.
+//! `cargo bench --package tombolo-runtime --bench cycle` prints one row for each case. The distribution is
+//! over single cycles on one thread. The last row is the part of a cycle before the guest's first
+//! instructions: `guests/first` asks its clock, which begins with the request's store. With
+//! `-- --components 1000` as many other components are in memory beside the one that is called.
 
 use std::io;
 use std::path::PathBuf;
