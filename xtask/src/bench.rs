@@ -4,6 +4,7 @@
 //! alternate, so that a noisy moment hits all; figures are medians, ratios are medians of the
 //! ratios within a round.
 
+mod idle;
 mod many;
 pub(crate) mod native;
 mod server;
@@ -47,6 +48,8 @@ impl Bench {
         report += &start::uncached(&setup, self.starts)?;
         report += "\n## From exec to the end of a program that says hello\n\n";
         report += &start::programs(&setup, self.starts)?;
+        report += "\n## Idle connections\n\n";
+        report += &idle::table(&setup)?;
         if self.components > 0 {
             report += "\n## Many components\n\n";
             report += &many::report(&setup, self.components, self.seconds)?;

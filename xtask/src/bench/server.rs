@@ -134,9 +134,10 @@ impl Setup {
     /// The same, with what it may find compiled, and where.
     pub(crate) fn start_with(&self, kind: Kind, caches: Caches, cores: Cores) -> Result<Server, String> {
         let address = free_address()?;
-        let mut command = Command::new("taskset");
-        let cores = if cores == Cores::First { "0x1" } else { "0xffffffff" };
-        command.arg(cores).stdout(Stdio::null()).stderr(Stdio::null());
+        // Both run the rest of their arguments.
+        let mut command = Command::new(if cores == Cores::First { "taskset" } else { "env" });
+        command.args(if cores == Cores::First { &["-c", "0"][..] } else { &[] });
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         // As an operator would have it; with it set, peers spend time on backtraces.
         command.env_remove("RUST_BACKTRACE");
         let address_text = address.to_string();
@@ -147,6 +148,8 @@ impl Setup {
         let tombolo = |command: &mut Command, hello: &Hello, isolation: &str| {
             command.arg(&self.tombolo).arg("up").arg(&hello.component);
             command.args(["--isolation", isolation, "--listen", &address_text]);
+            // All load is from one address here.
+            command.args(["--client-connections-max", "20000"]);
             command.env("TOMBOLO_CACHE_DIR", self.cache(caches));
         };
         match kind {
