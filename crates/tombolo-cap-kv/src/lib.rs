@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 use wasmtime::component::{HasData, Linker};
@@ -91,7 +92,12 @@ impl Capability for Kv {
         Ok(())
     }
 
-    fn grant(&self, app: &AppName, component: &Component) -> Result<Self::Granted, GrantError> {
+    fn grant(
+        &self,
+        app: &AppName,
+        component: &Component,
+        _: &Arc<Egress>,
+    ) -> Result<Self::Granted, GrantError> {
         let refuse =
             |reason| GrantError { component: component.id.to_string(), field: "key_value_stores", reason };
         let label = |label: &String| {

@@ -1,5 +1,6 @@
 use super::*;
 use tombolo_capability::conformance;
+use tombolo_egress::{Egress, EgressConfig};
 use tombolo_model::Source;
 use wasmtime::component::ResourceTable;
 
@@ -16,7 +17,7 @@ fn view(kv: &Kv, labels: &[&str]) -> Result<View, GrantError> {
         key_value_stores: labels.iter().map(|label| (*label).to_owned()).collect(),
         ..Component::bare("api".parse().unwrap(), Source::Path("api.wasm".into()))
     };
-    let granted = kv.grant(&"shop".parse().unwrap(), &component)?;
+    let granted = kv.grant(&"shop".parse().unwrap(), &component, &Egress::new(EgressConfig::none()))?;
     Ok(kv.open(&granted))
 }
 

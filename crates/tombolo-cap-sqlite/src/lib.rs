@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component};
 use wasmtime::component::{HasData, Linker};
 
@@ -132,7 +133,12 @@ impl Capability for Sqlite {
         Ok(())
     }
 
-    fn grant(&self, app: &AppName, component: &Component) -> Result<Self::Granted, GrantError> {
+    fn grant(
+        &self,
+        app: &AppName,
+        component: &Component,
+        _: &Arc<Egress>,
+    ) -> Result<Self::Granted, GrantError> {
         let refuse =
             |reason| GrantError { component: component.id.to_string(), field: "sqlite_databases", reason };
         let labels = self.labels();

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use proptest::prelude::*;
 use tombolo_capability::{HostMemory, MemoryBudget, Meter, conformance};
+use tombolo_egress::{Egress, EgressConfig};
 use tombolo_model::Source;
 use wasmtime::component::ResourceTable;
 
@@ -24,7 +25,7 @@ fn view(sqlite: &Sqlite, labels: &[&str]) -> Result<View, GrantError> {
         sqlite_databases: labels.iter().map(|label| (*label).to_owned()).collect(),
         ..Component::bare("api".parse().unwrap(), Source::Path("api.wasm".into()))
     };
-    let granted = sqlite.grant(&"shop".parse().unwrap(), &component)?;
+    let granted = sqlite.grant(&"shop".parse().unwrap(), &component, &Egress::new(EgressConfig::none()))?;
     Ok(Capability::open(sqlite, &granted))
 }
 

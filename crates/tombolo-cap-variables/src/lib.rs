@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component};
 use wasmtime::component::{Accessor, HasData, Linker};
 
@@ -97,7 +98,12 @@ impl Capability for Variables {
         Ok(())
     }
 
-    fn grant(&self, _: &AppName, component: &Component) -> Result<Self::Granted, GrantError> {
+    fn grant(
+        &self,
+        _: &AppName,
+        component: &Component,
+        _: &Arc<Egress>,
+    ) -> Result<Self::Granted, GrantError> {
         Ok(Arc::new(component.variables.clone()))
     }
 
@@ -145,6 +151,7 @@ impl spin3::HostWithStore<Guest> for HasVariables {
 mod tests {
     use super::*;
     use tombolo_capability::conformance;
+    use tombolo_egress::EgressConfig;
     use tombolo_model::Source;
 
     #[test]
@@ -158,7 +165,9 @@ mod tests {
             variables: BTreeMap::from([("region".to_owned(), "eu".to_owned())]),
             ..Component::bare("api".parse().unwrap(), Source::Path("api.wasm".into()))
         };
-        let granted = Variables.grant(&"shop".parse().unwrap(), &component).unwrap();
+        let granted = Variables
+            .grant(&"shop".parse().unwrap(), &component, &Egress::new(EgressConfig::none()))
+            .unwrap();
         let view = Variables.open(&granted);
         assert_eq!(view.get("region").ok().as_deref(), Some("eu"));
         assert!(matches!(view.get("token"), Err(Refusal::Undefined(_))));

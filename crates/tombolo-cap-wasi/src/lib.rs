@@ -16,6 +16,6 @@ mod world;
 pub use link::{link, provides};
 pub use log_budget::LogBudget;
 pub use network::Network;
-pub use outbound::{Outbound, OutboundConfig, OutboundView};
+pub use outbound::{OUTBOUND_BYTES_MAX, Outbound, OutboundView};
 pub use output::{LogLine, LogSender, LogStream};
 pub use world::{Access, Directory, Input, Output, World};

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
+use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component};
 use wasmtime::component::Linker;
 
@@ -35,13 +36,18 @@ pub trait Capability: Send + Sync + 'static {
     /// If the linker has one of them already.
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()>;
 
-    /// What `component` of `app` was granted. Called once when the app is prepared, never on the
-    /// request path.
+    /// What `component` of `app` was granted; connections to other hosts are made over `egress`. Called once
+    /// when the app is prepared, never on the request path.
     ///
     /// # Errors
     ///
     /// If the manifest asks for something there is not.
-    fn grant(&self, app: &AppName, component: &Component) -> Result<Self::Granted, GrantError>;
+    fn grant(
+        &self,
+        app: &AppName,
+        component: &Component,
+        egress: &Arc<Egress>,
+    ) -> Result<Self::Granted, GrantError>;
 
     /// Opens the view of an instance, on the first call that needs it: on the request path, so it
     /// must neither block nor fail.
@@ -77,7 +83,12 @@ pub trait AnyCapability: Send + Sync {
     /// # Errors
     ///
     /// As there.
-    fn grant(self: Arc<Self>, app: &AppName, component: &Component) -> Result<Granted, GrantError>;
+    fn grant(
+        self: Arc<Self>,
+        app: &AppName,
+        component: &Component,
+        egress: &Arc<Egress>,
+    ) -> Result<Granted, GrantError>;
 }
 
 impl<C: Capability> AnyCapability for C {
@@ -89,8 +100,13 @@ impl<C: Capability> AnyCapability for C {
         Capability::link(self, abi, linker)
     }
 
-    fn grant(self: Arc<Self>, app: &AppName, component: &Component) -> Result<Granted, GrantError> {
-        let granted = Capability::grant(&*self, app, component)?;
+    fn grant(
+        self: Arc<Self>,
+        app: &AppName,
+        component: &Component,
+        egress: &Arc<Egress>,
+    ) -> Result<Granted, GrantError> {
+        let granted = Capability::grant(&*self, app, component, egress)?;
         let open = move || Box::new(Capability::open(&*self, &granted)) as Box<dyn Any + Send>;
         Ok(Granted { view: TypeId::of::<C::View>(), open: Box::new(open) })
     }
@@ -116,8 +132,10 @@ impl Grants {
         capabilities: &[Arc<dyn AnyCapability>],
         app: &AppName,
         component: &Component,
+        egress: &Arc<Egress>,
     ) -> Result<Self, GrantError> {
-        let grant = |capability: &Arc<dyn AnyCapability>| Arc::clone(capability).grant(app, component);
+        let grant =
+            |capability: &Arc<dyn AnyCapability>| Arc::clone(capability).grant(app, component, egress);
         capabilities.iter().map(grant).collect::<Result<_, _>>().map(Self)
     }
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use crate::files::{self, FilesError};
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, OutboundConfig, Output, World};
+use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
+use tombolo_egress::{Egress, EgressConfig};
 use tombolo_gateway::{Answerer, Assets, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{App, Component, ComponentId, HttpTrigger, Isolation, Source, StaticAssets};
@@ -169,12 +170,16 @@ impl Loader<'_> {
         let path = self.root.join(path);
         let failed = |source| LoadError::Read { component: id(), path: path.clone(), source };
         let bytes = fs::read(&path).map_err(failed)?;
-        let grants = Grants::of(self.capabilities, &app.name, component)?;
+        let outbound = Arc::new(component.allowed_outbound_hosts.clone());
+        let egress = Egress::new(EgressConfig {
+            connections_max: component.limits.outbound_connections_max,
+            ..EgressConfig::to(Arc::clone(&outbound))
+        });
+        let grants = Grants::of(self.capabilities, &app.name, component, &egress)?;
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
         let again = path.clone();
         let origin = Box::new(move || fs::read(&again));
         let prepared = self.runtime.prepare(&bytes, origin, self.load).map_err(failed)?;
-        let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
         let failed = |FilesError { path, source }| LoadError::Read { component: id(), path, source };
         let (directories, copies) = files::mount(self.root, self.state, component).map_err(failed)?;
@@ -184,7 +189,7 @@ impl Loader<'_> {
                 environment: self.environment(component),
                 directories,
                 keeper: copies.map(|copies| copies as Arc<dyn Any + Send + Sync>),
-                network: Arc::new(Network { allowed: Arc::clone(&outbound), names, ..Network::default() }),
+                network: Arc::new(Network { allowed: outbound, names, ..Network::default() }),
                 input: Input::Empty,
                 output: Output::Logged {
                     component: component.id.as_str().into(),
@@ -192,11 +197,7 @@ impl Loader<'_> {
                     budget: Arc::new(LogBudget::new(component.limits.log_bytes_per_s_max)),
                 },
             },
-            outbound: Outbound::new(OutboundConfig {
-                connections_max: component.limits.outbound_connections_max,
-                bytes_max: component.limits.outbound_bytes_max,
-                ..OutboundConfig::to(outbound)
-            }),
+            outbound: Outbound::new(egress, component.limits.outbound_bytes_max),
             grants: Arc::new(grants),
             limits: component.limits.clone(),
             isolation: self.isolation.unwrap_or(component.isolation),

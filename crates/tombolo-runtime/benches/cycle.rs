@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use tombolo_cap_wasi::{Outbound, OutboundConfig, World};
+use tombolo_cap_wasi::{Outbound, World};
 use tombolo_capability::{Grants, Meter, Usage};
 use tombolo_model::{Isolation, Limits};
 use tombolo_runtime::{
@@ -117,7 +117,7 @@ fn service(
     let prepared = runtime.prepare(&bytes, origin, Load::Now)?;
     let config = ServiceConfig {
         world: World::none(),
-        outbound: Outbound::new(OutboundConfig::none()),
+        outbound: Outbound::none(),
         grants: Arc::new(Grants::default()),
         limits: Limits::DEFAULT,
         isolation,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tombolo_cap_wasi::{Outbound, OutboundConfig, World};
+use tombolo_cap_wasi::{Outbound, World};
 use tombolo_capability::{Grants, Guest, GuestParts, Meter};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
@@ -42,7 +42,7 @@ pub async fn run(prepared: &Prepared, world: &World, memory_bytes_max: u64) -> R
     let meter = Arc::new(Meter::new(Duration::MAX));
     let guest = Guest::new(GuestParts {
         wasi: world.open().map_err(start)?,
-        outbound: Box::new(Outbound::new(OutboundConfig::none()).open(&meter)),
+        outbound: Box::new(Outbound::none().open(&meter)),
         memory_bytes_max,
         handles_max: u32::MAX,
         meter,

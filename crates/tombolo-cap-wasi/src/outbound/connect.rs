@@ -1,22 +1,18 @@
-//! From a URI to a connection: once resolved, checked, connected.
+//! From a URI to a connection.
 
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::io::ErrorKind;
 
 use http::Uri;
 use http::uri::Scheme;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::rustls;
 use tombolo_capability::Meter;
+use tombolo_egress::tls::{self, TlsError};
+use tombolo_egress::{EgressError, Slot};
 use tombolo_model::outbound::Destination;
 use wasmtime_wasi_http::Error;
 
-use super::{Outbound, tls};
-
-/// Addresses of one name that are tried. More are no better, and a name could lead a guest's every
-/// request through a whole network.
-const ADDRESSES_MAX: usize = 16;
+use super::Outbound;
 
 /// Bytes both ways, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -26,7 +22,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// An open connection. Whoever holds it holds one of the component's slots.
 pub(super) struct Connection {
     pub(super) stream: Box<dyn Stream>,
-    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) slot: Slot,
 }
 
 /// Where a request is to go.
@@ -68,70 +64,58 @@ impl Target {
         let scheme = if self.is_tls { "https" } else { "http" };
         Destination { scheme, host: &self.host, port: self.port }
     }
-
-    /// The addresses it leads to now.
-    async fn addresses(
-        &self,
-        slot: OwnedSemaphorePermit,
-    ) -> Result<(Vec<SocketAddr>, OwnedSemaphorePermit), Error> {
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok((vec![SocketAddr::new(address, self.port)], slot));
-        }
-        let (host, port) = (self.host.clone(), self.port);
-        // A task of its own, because a lookup under way cannot be ended: it keeps its slot until it
-        // is over, also if its guest is gone by then. So there are never more of them than slots.
-        let lookup = tokio::spawn(async move {
-            let found = lookup_host((host, port)).await;
-            (found.map(|found| found.take(ADDRESSES_MAX).collect::<Vec<_>>()), slot)
-        });
-        let (found, slot) = lookup.await.map_err(|error| Error::InternalError(Some(error.to_string())))?;
-        match found {
-            Ok(found) if !found.is_empty() => Ok((found, slot)),
-            Ok(_) | Err(_) => {
-                Err(Error::DnsError { rcode: Some("address not available".to_owned()), info_code: None })
-            }
-        }
-    }
 }
 
 impl Outbound {
-    /// Connects to the first address of `target` that was granted and answers.
-    pub(super) async fn connect(
-        &self,
-        target: &Target,
-        slot: OwnedSemaphorePermit,
-        meter: &Meter,
-    ) -> Result<Connection, Error> {
-        let (found, slot) = target.addresses(slot).await?;
-        let to = target.destination();
-        let granted =
-            |address: &&SocketAddr| self.config.allowed.reaches(&to, address.ip(), self.config.private);
-        let mut failure = Error::DestinationIpProhibited;
-        for address in found.iter().filter(granted) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    meter.outbound().connection();
-                    let stream: Box<dyn Stream> = if target.is_tls {
-                        Box::new(tls::encrypt(&self.tls, &target.host, stream).await?)
-                    } else {
-                        Box::new(stream)
-                    };
-                    return Ok(Connection { stream, slot });
-                }
-                Err(error) => failure = unconnected(error),
-            }
-        }
-        Err(failure)
+    /// Connects to `target`, if it was granted.
+    pub(super) async fn connect(&self, target: &Target, meter: &Meter) -> Result<Connection, Error> {
+        let (stream, slot) = self.egress.connect(&target.destination()).await.map_err(unconnected)?;
+        meter.outbound().connection();
+        let stream: Box<dyn Stream> = if target.is_tls {
+            let encrypted = tls::encrypt(self.egress.tls(), &target.host, stream).await;
+            Box::new(encrypted.map_err(unencrypted)?)
+        } else {
+            Box::new(stream)
+        };
+        Ok(Connection { stream, slot })
     }
 }
 
 /// What WASI calls a connection that did not come about.
-fn unconnected(error: io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-        ErrorKind::TimedOut => Error::ConnectionTimeout,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Error::DestinationIpUnroutable,
-        _ => Error::Connect(error),
+fn unconnected(error: EgressError) -> Error {
+    match error {
+        EgressError::Denied => Error::HttpRequestDenied,
+        EgressError::Busy => Error::ConnectionLimitReached,
+        EgressError::Unresolved => {
+            Error::DnsError { rcode: Some("address not available".to_owned()), info_code: None }
+        }
+        EgressError::Prohibited => Error::DestinationIpProhibited,
+        EgressError::Connect(error) => match error.kind() {
+            ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+            ErrorKind::TimedOut => Error::ConnectionTimeout,
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Error::DestinationIpUnroutable,
+            _ => Error::Connect(error),
+        },
+    }
+}
+
+/// What WASI calls a handshake that failed.
+fn unencrypted(error: TlsError) -> Error {
+    let error = match error {
+        TlsError::Name(_) => {
+            return Error::DnsError { rcode: Some("invalid dns name".to_owned()), info_code: None };
+        }
+        TlsError::Handshake(error) => error,
+    };
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            Error::TlsCertificateError
+        }
+        Some(rustls::Error::AlertReceived(alert)) => Error::TlsAlertReceived {
+            alert_id: Some((*alert).into()),
+            alert_message: Some(format!("{alert:?}")),
+        },
+        _ => Error::Tls(error),
     }
 }
 

@@ -1,85 +1,46 @@
 //! Requests from a guest to other hosts.
 //!
-//! A name is resolved once, here: the addresses it leads to are checked against the grant, and the
-//! connection goes to one of those that passed. Nothing resolves it a second time, so what was
-//! checked is what is connected to. Redirects are not followed: to go on is for the guest to decide,
-//! and is then a request like any other.
+//! Redirects are not followed: to go on is for the guest to decide, and is then a request like any other.
 
 mod connect;
 mod exchange;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod usage;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use http::{HeaderName, Request, Response, Uri};
+use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
-use tokio::sync::Semaphore;
-use tokio_rustls::rustls::ClientConfig;
 use tombolo_capability::Meter;
-use tombolo_model::outbound::AllowedHosts;
-use tombolo_model::reach::PrivateNetworks;
+use tombolo_egress::{Egress, EgressConfig};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use connect::{Connection, Target};
+use connect::Target;
 
-/// Where the guests of a component may send requests, and how many.
-#[derive(Clone, Debug)]
-pub struct OutboundConfig {
-    /// The hosts.
-    pub allowed: Arc<AllowedHosts>,
-    /// What the operator says to addresses that are not public.
-    pub private: PrivateNetworks,
-    /// Connections of all its guests together; one more is refused with `connection-limit-reached`.
-    pub connections_max: u32,
-    /// Bytes one guest may send in the bodies of its requests, all together, and as many again that
-    /// it may receive in the bodies of answers. A body that goes over ends with an error.
-    pub bytes_max: u64,
-}
-
-impl OutboundConfig {
-    /// 256 are a quarter of the file descriptors that a process has on most systems.
-    pub const CONNECTIONS_MAX: u32 = 256;
-    /// What a guest may be sent itself, by default: 1 GiB.
-    pub const BYTES_MAX: u64 = 1 << 30;
-
-    /// Requests to `allowed` hosts, with the usual bounds.
-    pub fn to(allowed: Arc<AllowedHosts>) -> Self {
-        Self {
-            allowed,
-            private: PrivateNetworks::default(),
-            connections_max: Self::CONNECTIONS_MAX,
-            bytes_max: Self::BYTES_MAX,
-        }
-    }
-
-    /// No requests.
-    pub fn none() -> Self {
-        Self::to(Arc::new(AllowedHosts::none()))
-    }
-}
+/// Bytes one guest may send in the bodies of its requests, all together, and as many again that it may
+/// receive in the bodies of answers, by default: 1 GiB, what it may be sent itself.
+pub const OUTBOUND_BYTES_MAX: u64 = 1 << 30;
 
 /// What the guests of a component share when they send requests.
 pub struct Outbound {
-    config: OutboundConfig,
-    connections: Arc<Semaphore>,
-    tls: Arc<ClientConfig>,
+    egress: Arc<Egress>,
+    /// A body that goes over ends with an error.
+    bytes_max: u64,
 }
 
 impl Outbound {
-    /// Requests as `config` says.
-    pub fn new(config: OutboundConfig) -> Arc<Self> {
-        Self::trusting(Arc::clone(&tls::PUBLIC), config)
+    /// Requests over `egress`, whose bodies come to at most `bytes_max` each way for one guest.
+    pub fn new(egress: Arc<Egress>, bytes_max: u64) -> Arc<Self> {
+        Arc::new(Self { egress, bytes_max })
     }
 
-    fn trusting(tls: Arc<ClientConfig>, config: OutboundConfig) -> Arc<Self> {
-        let connections = Arc::new(Semaphore::new(config.connections_max as usize));
-        Arc::new(Self { config, connections, tls })
+    /// No requests.
+    pub fn none() -> Arc<Self> {
+        Self::new(Egress::new(EgressConfig::none()), OUTBOUND_BYTES_MAX)
     }
 
     /// What one new guest sends its requests through; what they use is charged to `meter`.
@@ -89,7 +50,7 @@ impl Outbound {
 
     async fn send(&self, request: Request<WasiBody>, options: RequestOptions, meter: Arc<Meter>) -> Sent {
         let (parts, body) = request.into_parts();
-        let connect = self.connect_granted(&parts.uri, &meter);
+        let connect = async { self.connect(&Target::of(&parts.uri)?, &meter).await };
         let connected = tokio::time::timeout(or_usual(options.connect_timeout), connect).await;
         let connection = match connected.unwrap_or(Err(Error::ConnectionTimeout)) {
             Ok(connection) => connection,
@@ -98,21 +59,10 @@ impl Outbound {
                 return Err(error);
             }
         };
-        let body = usage::sent(body, Arc::clone(&meter), self.config.bytes_max);
+        let body = usage::sent(body, Arc::clone(&meter), self.bytes_max);
         let (response, io) =
             exchange::exchange(connection, Request::from_parts(parts, body), options).await?;
-        Ok((response.map(|body| usage::received(body, meter, self.config.bytes_max)), io))
-    }
-
-    async fn connect_granted(&self, uri: &Uri, meter: &Meter) -> Result<Connection, Error> {
-        let target = Target::of(uri)?;
-        let to = target.destination();
-        // A name that was not granted is not even resolved: that would carry data out.
-        if !self.config.allowed.allows(to.scheme, to.host, to.port) {
-            return Err(Error::HttpRequestDenied);
-        }
-        let slot = Arc::clone(&self.connections).try_acquire_owned();
-        self.connect(&target, slot.map_err(|_| Error::ConnectionLimitReached)?, meter).await
+        Ok((response.map(|body| usage::received(body, meter, self.bytes_max)), io))
     }
 }
 

@@ -16,10 +16,11 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
-use tombolo_model::outbound::AllowedHosts;
+use tombolo_egress::{Egress, EgressConfig, EgressError, tls};
+use tombolo_model::outbound::{AllowedHosts, Destination};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{Outbound, OutboundConfig, OutboundView, tls};
+use super::{OUTBOUND_BYTES_MAX, Outbound, OutboundView};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -48,8 +49,12 @@ async fn server(text: &'static str) -> SocketAddr {
     address
 }
 
-fn config(grant: &str) -> OutboundConfig {
-    OutboundConfig::to(Arc::new(AllowedHosts::parse([grant]).unwrap()))
+fn config(grant: &str) -> EgressConfig {
+    EgressConfig::to(Arc::new(AllowedHosts::parse([grant]).unwrap()))
+}
+
+fn outbound(config: EgressConfig) -> Arc<Outbound> {
+    Outbound::new(Egress::new(config), OUTBOUND_BYTES_MAX)
 }
 
 async fn send(
@@ -105,7 +110,7 @@ fn meter() -> Arc<Meter> {
 #[tokio::test]
 async fn a_granted_host_answers_and_is_counted() {
     let at = server(HELLO).await;
-    let outbound = Outbound::new(config(&format!("http://{at}")));
+    let outbound = outbound(config(&format!("http://{at}")));
     let mut view = outbound.open(&meter());
     let used = Arc::clone(&view.meter);
     let usage = used.outbound();
@@ -121,14 +126,14 @@ async fn a_granted_host_answers_and_is_counted() {
 #[tokio::test]
 async fn a_wildcard_does_not_open_this_machine() {
     let at = server(HELLO).await;
-    let outbound = Outbound::new(config("http://*:*"));
-    let mut view = outbound.open(&meter());
+    let wildcard = outbound(config("http://*:*"));
+    let mut view = wildcard.open(&meter());
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433"] {
         let url = format!("http://{host}:{}/", at.port());
         fails(get(&mut view, &url).await, "DestinationIpProhibited");
     }
     assert_eq!((view.meter.outbound().requests(), view.meter.outbound().connections()), (6, 0));
-    let granted = Outbound::new(config(&format!("http://localhost:{}", at.port())));
+    let granted = outbound(config(&format!("http://localhost:{}", at.port())));
     let url = format!("http://localhost:{}/", at.port());
     assert_eq!(bytes(get(&mut granted.open(&meter()), &url).await.unwrap()).await.unwrap(), "hello");
 }
@@ -136,9 +141,9 @@ async fn a_wildcard_does_not_open_this_machine() {
 #[tokio::test]
 async fn what_cannot_be_reached_says_why() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let mut view = Outbound::new(config("*://127.0.0.1:*")).open(&meter());
+    let mut view = outbound(config("*://127.0.0.1:*")).open(&meter());
     fails(get(&mut view, &format!("http://{closed}/")).await, "ConnectionRefused");
-    let mut view = Outbound::new(config("http://name.invalid")).open(&meter());
+    let mut view = outbound(config("http://name.invalid")).open(&meter());
     fails(get(&mut view, "http://name.invalid/").await, "DnsError");
 }
 
@@ -158,7 +163,7 @@ async fn a_guest_can_write_the_body_of_a_request_that_was_refused() {
         }
     }
     let (guest, body) = tokio::sync::mpsc::channel(1);
-    let mut view = Outbound::new(OutboundConfig::none()).open(&meter());
+    let mut view = Outbound::none().open(&meter());
     let body = Written(body).boxed_unsync();
     fails(send(&mut view, "http://127.0.0.1:1/", body, RequestOptions::default()).await, "HttpRequestDenied");
     for _ in 0..3 {
@@ -170,7 +175,7 @@ async fn a_guest_can_write_the_body_of_a_request_that_was_refused() {
 #[tokio::test]
 async fn a_redirect_is_the_guest_s_to_follow() {
     let at = server("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await;
-    let mut view = Outbound::new(config(&format!("http://{at}"))).open(&meter());
+    let mut view = outbound(config(&format!("http://{at}"))).open(&meter());
     assert_eq!(get(&mut view, &format!("http://{at}/")).await.unwrap().status(), 302);
     assert_eq!(view.meter.outbound().connections(), 1);
 }
@@ -180,7 +185,7 @@ async fn every_step_has_its_time() {
     // Takes connections and says nothing: no handshake, no answer.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = silent.local_addr().unwrap();
-    let mut view = Outbound::new(config("*://127.0.0.1:*")).open(&meter());
+    let mut view = outbound(config("*://127.0.0.1:*")).open(&meter());
     let short = Some(Duration::from_millis(50));
     let options = RequestOptions { connect_timeout: short, ..RequestOptions::default() };
     fails(send(&mut view, &format!("https://{at}/"), empty(), options).await, "ConnectionTimeout");
@@ -196,8 +201,7 @@ async fn every_step_has_its_time() {
 async fn a_guest_s_bodies_have_a_bound_together() {
     let at = server(HELLO).await;
     let url = format!("http://{at}/");
-    let config = OutboundConfig { bytes_max: 8, ..config(&format!("http://{at}")) };
-    let outbound = Outbound::new(config);
+    let outbound = Outbound::new(Egress::new(config(&format!("http://{at}"))), 8);
     let mut view = outbound.open(&meter());
     assert_eq!(bytes(get(&mut view, &url).await.unwrap()).await.unwrap(), "hello");
     let second = get(&mut view, &url).await.unwrap();
@@ -216,20 +220,27 @@ async fn a_guest_s_bodies_have_a_bound_together() {
 async fn the_guests_of_a_component_share_its_connections() {
     let at = server(HELLO).await;
     let url = format!("http://{at}/");
-    let config = OutboundConfig { connections_max: 1, ..config(&format!("http://{at}")) };
-    let outbound = Outbound::new(config);
+    let outbound = outbound(EgressConfig { connections_max: 1, ..config(&format!("http://{at}")) });
     let first = get(&mut outbound.open(&meter()), &url).await.unwrap();
     fails(get(&mut outbound.open(&meter()), &url).await, "ConnectionLimitReached");
     drop(first);
     // The task of the connection ends soon after its body was dropped.
-    let free = outbound.connections.acquire().await.unwrap();
-    drop(free);
+    free(&outbound, at).await;
     assert_eq!(bytes(get(&mut outbound.open(&meter()), &url).await.unwrap()).await.unwrap(), "hello");
     // A request that came to nothing has given its connection back as well.
-    let free = outbound.connections.acquire().await.unwrap();
-    drop(free);
+    free(&outbound, at).await;
     fails(get(&mut outbound.open(&meter()), "http://127.0.0.1:1/").await, "HttpRequestDenied");
-    assert_eq!(outbound.connections.available_permits(), 1);
+    free(&outbound, at).await;
+}
+
+/// Waits until the one connection there may be is free.
+async fn free(outbound: &Outbound, at: SocketAddr) {
+    let host = at.ip().to_string();
+    let to = Destination { scheme: "http", host: &host, port: at.port() };
+    while let Err(error) = outbound.egress.resolve(&to).await {
+        assert!(matches!(error, EgressError::Busy), "{error}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// A server with a certificate for `localhost` that only the store it comes with trusts.
@@ -258,13 +269,13 @@ async fn secure() -> (SocketAddr, RootCertStore) {
 async fn only_a_trusted_certificate_for_the_host_is_taken() {
     let (at, roots) = secure().await;
     let (by_name, by_address) = (format!("https://localhost:{}/", at.port()), format!("https://{at}/"));
-    let grants = || OutboundConfig {
-        allowed: Arc::new(AllowedHosts::parse(["https://localhost:*", "https://127.0.0.1:*"]).unwrap()),
-        ..OutboundConfig::none()
+    let grants = || {
+        let hosts = ["https://localhost:*", "https://127.0.0.1:*"];
+        EgressConfig::to(Arc::new(AllowedHosts::parse(hosts).unwrap()))
     };
-    let trusting = Outbound::trusting(tls::config(roots), grants());
+    let trusting = outbound(EgressConfig { tls: tls::config(roots), ..grants() });
     let answered = get(&mut trusting.open(&meter()), &by_name).await.unwrap();
     assert_eq!(bytes(answered).await.unwrap(), "hello");
     fails(get(&mut trusting.open(&meter()), &by_address).await, "TlsCertificateError");
-    fails(get(&mut Outbound::new(grants()).open(&meter()), &by_name).await, "TlsCertificateError");
+    fails(get(&mut outbound(grants()).open(&meter()), &by_name).await, "TlsCertificateError");
 }

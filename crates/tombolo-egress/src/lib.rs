@@ -1,0 +1,213 @@
+//! Connections that a node makes for its guests.
+//!
+//! Whatever a guest speaks to a server, HTTP or the protocol of a database, the connection is made here. A name is
+//! resolved once: the addresses it leads to are checked against the grant, and the connection goes to one of
+//! those that passed. Nothing resolves it a second time, so what was checked is what is connected to.
+
+pub mod tls;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::rustls::ClientConfig;
+use tombolo_model::outbound::{AllowedHosts, Destination};
+use tombolo_model::reach::PrivateNetworks;
+
+/// Addresses of one name that are tried. More are no better, and a name could lead a guest's every
+/// request through a whole network.
+const ADDRESSES_MAX: usize = 16;
+
+/// Where the guests of one component may be connected to, and how often at once. All that connects for
+/// them shares it.
+#[derive(Debug)]
+pub struct Egress {
+    config: EgressConfig,
+    slots: Arc<Semaphore>,
+}
+
+/// What an [`Egress`] is made of.
+#[derive(Clone, Debug)]
+pub struct EgressConfig {
+    /// The hosts.
+    pub allowed: Arc<AllowedHosts>,
+    /// What the operator says to addresses that are not public.
+    pub private: PrivateNetworks,
+    /// Connections of all its guests together.
+    pub connections_max: u32,
+    /// Whom it trusts to be the hosts they say they are.
+    pub tls: Arc<ClientConfig>,
+}
+
+impl EgressConfig {
+    /// 256 are a quarter of the file descriptors that a process has on most systems.
+    pub const CONNECTIONS_MAX: u32 = 256;
+
+    /// Connections to `allowed` hosts, with the usual bounds.
+    pub fn to(allowed: Arc<AllowedHosts>) -> Self {
+        Self {
+            allowed,
+            private: PrivateNetworks::default(),
+            connections_max: Self::CONNECTIONS_MAX,
+            tls: Arc::clone(&tls::PUBLIC),
+        }
+    }
+
+    /// No connections.
+    pub fn none() -> Self {
+        Self::to(Arc::new(AllowedHosts::none()))
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum EgressError {
+    /// The host was not granted.
+    #[error("the host is not among the component's `allowed_outbound_hosts`")]
+    Denied,
+    /// The component has as many connections as it may.
+    #[error("the component has as many connections as it may")]
+    Busy,
+    /// The name leads nowhere.
+    #[error("the name of the host has no address")]
+    Unresolved,
+    /// The name leads to addresses that were not granted by it.
+    #[error("the name of the host leads to an address that was not granted")]
+    Prohibited,
+    /// No server there.
+    #[error("cannot connect")]
+    Connect(#[from] io::Error),
+}
+
+/// One of a component's connections: held for as long as the connection is open.
+#[derive(Debug)]
+pub struct Slot(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
+
+impl Egress {
+    /// What a component may connect to, with no connection yet.
+    pub fn new(config: EgressConfig) -> Arc<Self> {
+        let slots = Arc::new(Semaphore::new(config.connections_max as usize));
+        Arc::new(Self { config, slots })
+    }
+
+    /// The hosts.
+    pub fn allowed(&self) -> &Arc<AllowedHosts> {
+        &self.config.allowed
+    }
+
+    /// What the operator says to addresses that are not public.
+    pub fn private(&self) -> PrivateNetworks {
+        self.config.private
+    }
+
+    /// How a connection is encrypted, and who is trusted at its other end.
+    pub fn tls(&self) -> &Arc<ClientConfig> {
+        &self.config.tls
+    }
+
+    /// Whether a host was granted. To refuse early; both below ask themselves.
+    pub fn allows(&self, to: &Destination<'_>) -> bool {
+        self.config.allowed.allows(to.scheme, to.host, to.port)
+    }
+
+    /// The granted addresses that `to` leads to now, at least one, and a slot for the connection to one of them: for
+    /// clients that connect by themselves.
+    ///
+    /// # Errors
+    ///
+    /// Why there can be no connection.
+    pub async fn resolve(&self, to: &Destination<'_>) -> Result<(Vec<SocketAddr>, Slot), EgressError> {
+        // A name that was not granted is not even resolved: that would carry data out.
+        if !self.allows(to) {
+            return Err(EgressError::Denied);
+        }
+        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| EgressError::Busy)?;
+        let (mut found, slot) = addresses(to, Slot(permit)).await?;
+        found.retain(|address| self.config.allowed.reaches(to, address.ip(), self.config.private));
+        if found.is_empty() {
+            return Err(EgressError::Prohibited);
+        }
+        Ok((found, slot))
+    }
+
+    /// Connects to the first address of `to` that was granted and answers.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection.
+    pub async fn connect(&self, to: &Destination<'_>) -> Result<(TcpStream, Slot), EgressError> {
+        let (found, slot) = self.resolve(to).await?;
+        let mut failure = EgressError::Prohibited;
+        for address in found {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok((stream, slot)),
+                Err(error) => failure = error.into(),
+            }
+        }
+        Err(failure)
+    }
+}
+
+/// The addresses a host has now.
+async fn addresses(to: &Destination<'_>, slot: Slot) -> Result<(Vec<SocketAddr>, Slot), EgressError> {
+    if let Ok(address) = to.host.parse::<IpAddr>() {
+        return Ok((vec![SocketAddr::new(address, to.port)], slot));
+    }
+    let place = (to.host.to_owned(), to.port);
+    // A task of its own, because a lookup under way cannot be ended: it keeps its slot until it
+    // is over, also if its guest is gone by then. So there are never more of them than slots.
+    let lookup = tokio::spawn(async move {
+        let found = lookup_host(place).await;
+        (found.map(|found| found.take(ADDRESSES_MAX).collect::<Vec<_>>()), slot)
+    });
+    // It does not panic, and nothing but the end of the runtime ends it.
+    match lookup.await {
+        Ok((Ok(found), slot)) if !found.is_empty() => Ok((found, slot)),
+        _ => Err(EgressError::Unresolved),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn egress(grants: &[&str], connections_max: u32) -> Arc<Egress> {
+        let allowed = Arc::new(AllowedHosts::parse(grants.iter().copied()).unwrap());
+        Egress::new(EgressConfig { connections_max, ..EgressConfig::to(allowed) })
+    }
+
+    fn to(scheme: &'static str, host: &'static str, port: u16) -> Destination<'static> {
+        Destination { scheme, host, port }
+    }
+
+    #[tokio::test]
+    async fn a_connection_goes_where_it_was_granted_and_holds_a_slot() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let egress = egress(&["redis://127.0.0.1:*", "redis://localhost:*"], 1);
+        let (_stream, slot) = egress.connect(&to("redis", "localhost", port)).await.unwrap();
+        let at = to("redis", "127.0.0.1", port);
+        assert!(matches!(egress.connect(&at).await, Err(EgressError::Busy)));
+        drop(slot);
+        egress.connect(&at).await.unwrap();
+        drop(listener);
+        let refused = egress.connect(&at).await;
+        assert!(matches!(refused, Err(EgressError::Connect(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_not_granted_is_neither_resolved_nor_connected_to() {
+        let egress = egress(&["redis://*:6379", "postgres://db.invalid"], 1);
+        let denied = egress.resolve(&to("mysql", "127.0.0.1", 3306)).await;
+        assert!(matches!(denied, Err(EgressError::Denied)));
+        // `*` opens public addresses alone.
+        let prohibited = egress.resolve(&to("redis", "localhost", 6379)).await;
+        assert!(matches!(prohibited, Err(EgressError::Prohibited)));
+        let unresolved = egress.resolve(&to("postgres", "db.invalid", 5432)).await;
+        assert!(matches!(unresolved, Err(EgressError::Unresolved)));
+    }
+}

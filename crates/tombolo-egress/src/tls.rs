@@ -1,0 +1,59 @@
+//! TLS to servers, with their names proved.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+/// Trusts whom browsers trust.
+pub static PUBLIC: LazyLock<Arc<ClientConfig>> =
+    LazyLock::new(|| config(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() }));
+
+/// Trusts `roots`.
+///
+/// # Panics
+///
+/// Never: the cryptography that is built in has all that TLS 1.2 and 1.3 need.
+pub fn config(roots: RootCertStore) -> Arc<ClientConfig> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions = versions.expect("ring has all that TLS 1.2 and 1.3 need");
+    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    // A session taken up again would tell a server that two guests are of the same node.
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
+}
+
+/// Why a connection is not encrypted.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The host has no name that a certificate could be for.
+    #[error("`{0}` is no name that a certificate could be for")]
+    Name(String),
+    /// The handshake failed.
+    #[error("the TLS handshake failed")]
+    Handshake(#[from] io::Error),
+}
+
+/// Encrypts a connection to `host`, once the host has proved that it is.
+///
+/// # Errors
+///
+/// If it has not.
+pub async fn encrypt(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, TlsError> {
+    let name = match host.parse::<IpAddr>() {
+        Ok(address) => ServerName::from(address),
+        Err(_) => ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?,
+    };
+    Ok(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?)
+}
