@@ -8,4 +8,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if inspect::inspect(&binary).is_ok() {
         inspect::abi(&binary);
     }
+    // What is renamed was valid, and still is.
+    if let Ok(released) = tombolo_cap_wasi::candidate::released(&binary) {
+        inspect::inspect(&released).expect("names are all that was changed");
+    }
 });

@@ -6,6 +6,7 @@
 //! component; [`link`] adds the interfaces to a linker.
 
 pub mod adapt;
+pub mod candidate;
 mod link;
 mod log_budget;
 pub mod network;
@@ -16,6 +17,6 @@ mod world;
 pub use link::{link, provides};
 pub use log_budget::LogBudget;
 pub use network::Network;
-pub use outbound::{OUTBOUND_BYTES_MAX, Outbound, OutboundView};
+pub use outbound::{Inside, OUTBOUND_BYTES_MAX, Outbound, OutboundView, Part, Sent};
 pub use output::{LogLine, LogSender, LogStream};
 pub use world::{Access, Directory, Input, Output, World};

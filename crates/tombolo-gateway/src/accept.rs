@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU16, AtomicU64};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ use crate::answer::answer;
 use crate::assets::Shelf;
 use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
-use crate::route::RouteTable;
+use crate::record::RequestId;
+use crate::route::{RouteTable, services};
 use crate::wire::{Version, Wire};
 
 /// How a drain ended.
@@ -51,9 +52,16 @@ pub(crate) struct Shared {
     retired: Mutex<Vec<Weak<Service>>>,
     /// The number of the next request. It starts where chance has it, so that the numbers of one run
     /// are not those of another.
-    pub(crate) next_id: AtomicU64,
+    next_id: AtomicU64,
     /// The port of the client that was answered last.
     pub(crate) last_answered: AtomicU16,
+}
+
+impl Shared {
+    /// The name of the next request.
+    pub(crate) fn next_id(&self) -> RequestId {
+        RequestId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// How often what nobody uses is looked for.
@@ -83,7 +91,12 @@ impl Gateway {
         let before = self.shared.table.swap(Arc::new(table));
         let mut retired = self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.retain(|service| service.strong_count() > 0);
-        retired.extend(before.routes().filter_map(|(_, target)| target.service()).map(Arc::downgrade));
+        retired.extend(services(&before).iter().map(Arc::downgrade));
+    }
+
+    /// For what the table leads to.
+    pub(crate) fn shared(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.shared)
     }
 
     /// Serves connections until `stop` is done, then lets those open end their requests.
@@ -119,7 +132,7 @@ impl Gateway {
             let _slots = slots.acquire_many(config.connections_max).await;
             // Guests may go on after their answers.
             let table = self.shared.table.load_full();
-            for service in table.routes().filter_map(|(_, target)| target.service()) {
+            for service in services(&table) {
                 service.idle().await;
             }
             let retired =
@@ -145,8 +158,7 @@ async fn sweep(shared: Weak<Shared>) {
         let table = shared.table.load_full();
         drop(shared);
         let now = Instant::now();
-        let services = table.routes().filter_map(|(_, target)| target.service());
-        services.for_each(|service| service.sweep(now, sweeps_max));
+        services(&table).iter().for_each(|service| service.sweep(now, sweeps_max));
     }
 }
 

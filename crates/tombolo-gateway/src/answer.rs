@@ -5,21 +5,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
+use http_body::Body;
 use hyper::body::Incoming;
 use tombolo_model::file_path::{FilePath, FilePathError};
-use tombolo_runtime::Meter;
+use tombolo_model::route::Pattern;
+use tombolo_runtime::{Caller, Inside, Meter, RequestBodyError, Service};
 
 use crate::accept::Shared;
 use crate::activity::UnderWay;
 use crate::admit;
 use crate::assets::{AssetRequest, Assets, Reply};
-use crate::body::{BodyBounds, RequestBody};
-use crate::record::{RequestId, RequestRecord};
+use crate::body::{BodyBounds, RequestBody, Verdict};
+use crate::inside::{AppInside, Hop};
+use crate::record::RequestRecord;
 use crate::respond::{self, AnswerBody};
-use crate::route::Answerer;
+use crate::route::{Answerer, SpinRoute};
 
-/// Answers one request. Never fails: what goes wrong has a status.
+/// Answers one request of a client. Never fails: what goes wrong has a status.
 pub(crate) async fn answer(
     shared: &Shared,
     mut request: Request<Incoming>,
@@ -27,73 +31,163 @@ pub(crate) async fn answer(
     local: SocketAddr,
     under_way: UnderWay,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    let config = &shared.config;
-    let mut record =
-        RequestRecord::start(RequestId(shared.next_id.fetch_add(1, Ordering::Relaxed)), under_way.clone());
-    let authority = match admit::authority(&mut request, local) {
-        Ok(authority) => authority,
-        Err(status) => return Ok(respond::refusal(status, record)),
-    };
+    let record = RequestRecord::start(shared.next_id(), under_way);
+    Ok(match admit::authority(&mut request, local) {
+        Ok(authority) => routed(shared, request, Came { authority, client, hops: 0 }, record).await,
+        Err(status) => respond::refusal(status, record),
+    })
+}
+
+/// How a request came.
+pub(crate) struct Came {
+    /// Whom it is for, with the port if it said one.
+    pub(crate) authority: String,
+    pub(crate) client: SocketAddr,
+    /// How many requests within the app led to it; 0 for one of a client.
+    pub(crate) hops: u8,
+}
+
+/// Answers a request by its route.
+pub(crate) async fn routed<B>(
+    shared: &Shared,
+    request: Request<B>,
+    came: Came,
+    mut record: RequestRecord,
+) -> Response<AnswerBody>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<RequestBodyError>,
+{
     // The snapshot is let go before the guest runs: a table lives no longer than it must.
-    let is_head = request.method() == Method::HEAD;
-    let (service, verdict, meter, request) = {
+    let ready = {
         let table = shared.table.load();
-        let Some((pattern, target)) = table.find(admit::host(&authority), request.uri().path()) else {
-            return Ok(respond::refusal(StatusCode::NOT_FOUND, record));
+        let Some((pattern, target)) = table.find(admit::host(&came.authority), request.uri().path()) else {
+            return respond::refusal(StatusCode::NOT_FOUND, record);
         };
         record.target = Some(Arc::clone(&target.name));
-        let (service, spin) = match &target.answerer {
-            Answerer::Component { service, spin } => (service, spin),
+        let callee = match &target.answerer {
+            Answerer::Component { service, spin, inside } => {
+                let route = spin.as_deref().map(|spin| (spin, pattern));
+                Callee { service, route, inside: inside.as_ref() }
+            }
             Answerer::Response(written) => {
                 let written = Arc::clone(written);
                 drop(table);
-                return Ok(respond::written(&written, record, is_head, config.server_timing));
+                let is_head = request.method() == Method::HEAD;
+                return respond::written(&written, record, is_head, shared.config.server_timing);
             }
             Answerer::Assets(assets) => {
                 let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
                 let assets = Arc::clone(assets);
                 drop(table);
                 // Boxed, so that requests for components keep no room for it.
-                return Ok(Box::pin(asset(shared, assets, request, path, record)).await);
+                return Box::pin(asset(shared, assets, request, path, record)).await;
             }
         };
-        let limits = service.limits();
+        callee.ready(shared, request, &came, &mut record)
+    };
+    match ready {
+        Ok(ready) => component(shared, ready, &came, record).await,
+        Err(status) => respond::refusal(status, record),
+    }
+}
+
+/// A component a request is for.
+pub(crate) struct Callee<'a> {
+    pub(crate) service: &'a Arc<Service>,
+    /// The route it is told, if it expects to be.
+    pub(crate) route: Option<(&'a SpinRoute, &'a Pattern)>,
+    /// The app it may call parts of.
+    pub(crate) inside: Option<&'a Arc<AppInside>>,
+}
+
+/// A request within the bounds of its component.
+pub(crate) struct Ready<B> {
+    service: Arc<Service>,
+    inside: Option<Arc<dyn Inside>>,
+    meter: Arc<Meter>,
+    verdict: Verdict,
+    is_head: bool,
+    request: Request<RequestBody<B>>,
+}
+
+impl Callee<'_> {
+    /// The request as the component is to get it.
+    ///
+    /// # Errors
+    ///
+    /// The status of one that brings more than it may.
+    pub(crate) fn ready<B: Body>(
+        &self,
+        shared: &Shared,
+        request: Request<B>,
+        came: &Came,
+        record: &mut RequestRecord,
+    ) -> Result<Ready<B>, StatusCode> {
+        let config = &shared.config;
+        let limits = self.service.limits();
         let meter = Arc::new(Meter::new(limits.cpu_time_max));
         record.meter = Some(Arc::clone(&meter));
         let (mut parts, body) = request.into_parts();
         let bounds = BodyBounds {
             bytes_max: limits.request_body_bytes_max,
-            wait_max: config.body_wait_max,
+            // A guest that is slow to write is within the bound of its own request.
+            wait_max: if came.hops == 0 { config.body_wait_max } else { limits.request_time_max },
             bytes_per_s_min: config.body_bytes_per_s_min,
         };
-        let body = match RequestBody::new(body, bounds, &meter, under_way) {
-            Ok(body) => body,
-            Err(status) => return Ok(respond::refusal(status, record)),
-        };
+        let body = RequestBody::new(body, bounds, &meter, record.under_way().clone())?;
         // It is about this connection, not about the request (RFC 9110 §7.6.1).
         parts.headers.remove(header::CONNECTION);
-        if let Some(spin) = spin {
-            spin.tell(&mut parts.headers, pattern, &parts.uri, &authority, client);
+        if let Some((spin, pattern)) = self.route {
+            spin.tell(&mut parts.headers, pattern, &parts.uri, &came.authority, came.client);
         }
-        let verdict = body.verdict();
-        (Arc::clone(service), verdict, meter, Request::from_parts(parts, body))
-    };
-    let answered = service.call(request, &meter).await;
-    let_others_go_first(shared, client).await;
-    if let Some(status) = verdict.status() {
-        return Ok(respond::refusal(status, record));
+        let inside = self.inside.map(|inside| -> Arc<dyn Inside> {
+            match came.hops {
+                0 => Arc::clone(inside) as _,
+                hops => Arc::new(Hop { inside: Arc::clone(inside), hops }),
+            }
+        });
+        Ok(Ready {
+            service: Arc::clone(self.service),
+            inside,
+            meter,
+            verdict: body.verdict(),
+            is_head: parts.method == Method::HEAD,
+            request: Request::from_parts(parts, body),
+        })
     }
-    Ok(match answered {
-        Ok(response) => respond::answer(response, record, is_head, config.server_timing),
+}
+
+/// Answers a request with a component.
+pub(crate) async fn component<B>(
+    shared: &Shared,
+    ready: Ready<B>,
+    came: &Came,
+    record: RequestRecord,
+) -> Response<AnswerBody>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<RequestBodyError>,
+{
+    let Ready { service, inside, meter, verdict, is_head, request } = ready;
+    let answered = service.call(request, Caller { meter: &meter, inside: inside.as_ref() }).await;
+    if came.hops == 0 {
+        let_others_go_first(shared, came.client).await;
+    }
+    if let Some(status) = verdict.status() {
+        return respond::refusal(status, record);
+    }
+    match answered {
+        Ok(response) => respond::answer(response, record, is_head, shared.config.server_timing),
         Err(error) => respond::failure(&error, record),
-    })
+    }
 }
 
 /// Answers one request for a file.
-async fn asset(
+async fn asset<B>(
     shared: &Shared,
     assets: Arc<Assets>,
-    request: Request<Incoming>,
+    request: Request<B>,
     path: Result<FilePath, FilePathError>,
     record: RequestRecord,
 ) -> Response<AnswerBody> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use tombolo_runtime::{Meter, Usage};
 
-use crate::activity::UnderWay;
+use crate::activity::{Activity, UnderWay};
 use crate::route::{Name, Part};
 
 /// What became of a request.
@@ -48,10 +48,20 @@ pub(crate) struct RequestRecord {
     pub(crate) status: u16,
     pub(crate) response_bytes: u64,
     /// Its connection does not rest meanwhile.
-    _under_way: UnderWay,
+    under_way: UnderWay,
 }
 
 impl RequestRecord {
+    /// The record of a request that came from inside, over no connection.
+    pub(crate) fn inside(id: RequestId) -> Self {
+        Self::start(id, Arc::<Activity>::default().begin())
+    }
+
+    /// To be kept by whatever else keeps the connection from resting.
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.under_way
+    }
+
     pub(crate) fn start(id: RequestId, under_way: UnderWay) -> Self {
         Self {
             id,
@@ -61,7 +71,7 @@ impl RequestRecord {
             outcome: Outcome::ClientGone,
             status: 0,
             response_bytes: 0,
-            _under_way: under_way,
+            under_way,
         }
     }
 
@@ -112,7 +122,6 @@ impl Drop for RequestRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::Activity;
 
     #[test]
     fn what_was_used_is_told_in_milliseconds() {

@@ -9,6 +9,7 @@ use tombolo_model::route::{Pattern, Table};
 use tombolo_runtime::Service;
 
 use crate::assets::Assets;
+use crate::inside::AppInside;
 
 /// What answers which host and path, as of one publication.
 pub type RouteTable = Table<Target>;
@@ -61,6 +62,8 @@ pub enum Answerer {
         service: Arc<Service>,
         /// How the route is told to a Spin app; `None` for a component that expects none of it.
         spin: Option<Arc<SpinRoute>>,
+        /// The app whose other parts it may call; `None` if it may call none.
+        inside: Option<Arc<AppInside>>,
     },
     /// The files of a directory.
     Assets(Arc<Assets>),
@@ -68,14 +71,21 @@ pub enum Answerer {
     Response(Arc<StaticResponse>),
 }
 
-impl Target {
-    /// The component that answers, if one does.
-    pub(crate) fn service(&self) -> Option<&Arc<Service>> {
-        match &self.answerer {
-            Answerer::Component { service, .. } => Some(service),
-            Answerer::Assets(_) | Answerer::Response(_) => None,
-        }
+/// Every component that requests of clients can lead to, by its route or from inside its app.
+pub(crate) fn services(table: &RouteTable) -> Vec<Arc<Service>> {
+    let (mut found, mut insides) = (Vec::new(), Vec::new());
+    for (_, target) in table.routes() {
+        let Answerer::Component { service, inside, .. } = &target.answerer else { continue };
+        found.push(Arc::clone(service));
+        insides.extend(inside);
     }
+    // One for each app, however many of its routes lead there.
+    insides.sort_unstable_by_key(|inside| Arc::as_ptr(inside));
+    insides.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    found.extend(insides.iter().flat_map(|inside| inside.services()).cloned());
+    found.sort_unstable_by_key(Arc::as_ptr);
+    found.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    found
 }
 
 impl std::fmt::Debug for Target {

@@ -73,6 +73,16 @@ pub struct OutboundError {
     reason: String,
 }
 
+/// What stands behind the id of a component where another one of its app calls it by a host.
+const INTERNAL: &str = ".spin.internal";
+
+/// The component of the caller's own app that a host is: `cart` of `cart.spin.internal`.
+pub fn component_of(host: &str) -> Option<&str> {
+    let start = host.len().checked_sub(INTERNAL.len()).filter(|start| host.is_char_boundary(*start))?;
+    let (id, suffix) = host.split_at(start);
+    (!id.is_empty() && suffix.eq_ignore_ascii_case(INTERNAL)).then_some(id)
+}
+
 impl AllowedHosts {
     /// Allows nothing.
     pub fn none() -> Self {
@@ -99,6 +109,20 @@ impl AllowedHosts {
     /// may be connected to, only [`Self::reaches`] knows. `host` is without brackets.
     pub fn allows(&self, scheme: &str, host: &str, port: u16) -> bool {
         self.0.iter().any(|rule| rule.allows(scheme, host, port))
+    }
+
+    /// Whether the app's own routes were granted: as `self`, or with every host.
+    pub fn allows_itself(&self, scheme: &str) -> bool {
+        let own = |rule: &&Rule| matches!(rule.host, Host::Itself | Host::Any);
+        self.0.iter().filter(own).any(|rule| rule.scheme.fits(scheme))
+    }
+
+    /// The names of this app's components that entries name, as in `http://cart.spin.internal`.
+    pub fn components(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|rule| match &rule.host {
+            Host::Exactly(name) => Some((rule.text.as_str(), component_of(name)?)),
+            _ => None,
+        })
     }
 
     /// Whether a connection may go to `address`, which is where `to` leads at the moment.
@@ -165,19 +189,22 @@ impl Rule {
     }
 
     fn allows(&self, scheme: &str, host: &str, port: u16) -> bool {
-        let scheme_fits = match &self.scheme {
-            Scheme::Any => true,
-            Scheme::Exactly(name) => name.eq_ignore_ascii_case(scheme),
-        };
         let port_fits = match self.port {
             Port::Any => true,
             Port::Between(low, high) => (low..=high).contains(&port),
         };
-        scheme_fits && port_fits && self.host.fits(host)
+        self.scheme.fits(scheme) && port_fits && self.host.fits(host)
     }
 }
 
 impl Scheme {
+    fn fits(&self, scheme: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exactly(name) => name.eq_ignore_ascii_case(scheme),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "*" => Ok(Self::Any),
@@ -379,6 +406,18 @@ mod tests {
         for entry in bad {
             assert!(AllowedHosts::parse([entry]).is_err(), "{entry}");
         }
+    }
+
+    #[test]
+    fn an_app_s_own_parts_are_granted_like_hosts() {
+        let hosts = |entry: &str| AllowedHosts::parse([entry]).unwrap();
+        assert!(hosts("http://self").allows_itself("http") && !hosts("http://self").allows_itself("https"));
+        assert!(hosts("*://*:*").allows_itself("http") && !hosts("http://*.com").allows_itself("http"));
+        assert_eq!(component_of("Cart.spin.INTERNAL"), Some("Cart"));
+        assert_eq!((component_of(".spin.internal"), component_of("spin.internal")), (None, None));
+        let cart = hosts("http://cart.spin.internal");
+        assert_eq!(cart.components().collect::<Vec<_>>(), [("http://cart.spin.internal", "cart")]);
+        assert_eq!(hosts("http://*.spin.internal").components().count(), 0);
     }
 
     #[test]

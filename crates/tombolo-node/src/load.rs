@@ -12,7 +12,7 @@ use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Egress, EgressConfig};
-use tombolo_gateway::{Answerer, Assets, Name, Part, RouteTable, SpinRoute, Target};
+use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{App, Component, ComponentId, HttpTrigger, Isolation, Source, StaticAssets};
 use tombolo_runtime::{Load, PrepareError, Runtime, Service, ServiceConfig};
@@ -66,6 +66,19 @@ pub enum LoadError {
     /// A component asks for what there is not.
     #[error(transparent)]
     Grant(#[from] GrantError),
+    /// A component may call another one that answers nothing.
+    #[error(
+        "component `{component}`: allowed_outbound_hosts: `{entry}` is for component `{callee}`, which has no \
+         HTTP trigger: give it one, with `route = {{ private = true }}` if only components may call it"
+    )]
+    Callee {
+        /// Who may call.
+        component: ComponentId,
+        /// Whom.
+        callee: String,
+        /// The grant.
+        entry: String,
+    },
     /// The directory of static assets is not there or cannot be read.
     #[error("static assets of `{route}`: cannot read `directory`, which is `{}`", path.display())]
     Assets {
@@ -98,6 +111,8 @@ pub enum LoadError {
 pub(crate) struct Loader<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) capabilities: &'a [Arc<dyn AnyCapability>],
+    /// Where the app is to be published.
+    pub(crate) gateway: &'a Gateway,
     /// What relative paths of the app are relative to.
     pub(crate) root: &'a Path,
     /// Where files are copied to that components read.
@@ -134,19 +149,33 @@ impl Loader<'_> {
     }
 
     fn components(&self, app: &App) -> Result<Vec<Route<Target>>, LoadError> {
-        let mut services = BTreeMap::<&ComponentId, Arc<Service>>::new();
+        let mut services = BTreeMap::<&str, Arc<Service>>::new();
+        for HttpTrigger { component: id, .. } in &app.triggers {
+            if !services.contains_key(id.as_str()) {
+                services.insert(id.as_str(), Arc::new(self.service(app, &app.components[id])?));
+            }
+        }
+        for component in
+            app.components.values().filter(|component| services.contains_key(component.id.as_str()))
+        {
+            let named = component.allowed_outbound_hosts.components();
+            let mut unanswered = named.filter(|(_, callee)| !services.contains_key(callee));
+            if let Some((entry, callee)) = unanswered.next() {
+                let (component, callee, entry) = (component.id.clone(), callee.to_owned(), entry.to_owned());
+                return Err(LoadError::Callee { component, callee, entry });
+            }
+        }
+        let inside = AppInside::new(self.gateway, app.name.as_str(), &services, app.spin_headers);
         let mut routes = Vec::new();
         for trigger in &app.triggers {
             let HttpTrigger { route: Some(pattern), raw_route, component: id } = trigger else { continue };
-            let service = match services.get(id) {
-                Some(service) => Arc::clone(service),
-                None => Arc::new(self.service(app, &app.components[id])?),
-            };
-            services.insert(id, Arc::clone(&service));
             let refuse = |_| LoadError::Route { route: raw_route.clone() };
             let spin = app.spin_headers.then(|| SpinRoute::new(raw_route, &app.base, pattern)).transpose();
             let spin = spin.map_err(refuse)?.map(Arc::new);
-            let answerer = Answerer::Component { service, spin };
+            // Who may send no requests pays nothing for those it does not send.
+            let sends = !app.components[id].allowed_outbound_hosts.is_empty();
+            let inside = sends.then(|| Arc::clone(&inside));
+            let answerer = Answerer::Component { service: Arc::clone(&services[id.as_str()]), spin, inside };
             routes.push(route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
         Ok(routes)

@@ -76,6 +76,7 @@ impl Parts {
         let loader = Loader {
             runtime: &self.runtime,
             capabilities: &self.capabilities,
+            gateway: &self.gateway,
             root: &self.root,
             state: &self.state,
             environment: &self.environment,

@@ -18,7 +18,7 @@ use tombolo_cap_wasi::{Outbound, World};
 use tombolo_capability::{Grants, Meter, Usage};
 use tombolo_model::{Isolation, Limits};
 use tombolo_runtime::{
-    Allocation, Compiler, EngineConfig, Interruption, Load, Pool, RequestBodyError, Runtime, Service,
+    Allocation, Caller, Compiler, EngineConfig, Interruption, Load, Pool, RequestBodyError, Runtime, Service,
     ServiceConfig,
 };
 use tombolo_store::ArtefactCache;
@@ -134,7 +134,7 @@ async fn cycles(service: &Arc<Service>) -> (Vec<Cycle>, Usage) {
         let body = Full::default().map_err(|never| -> RequestBodyError { match never {} });
         let request = Request::builder().uri("http://bench/").body(body);
         let request = request.expect("a request without anything is one");
-        let answer = service.call(request, &meter).await.expect("it answers");
+        let answer = service.call(request, Caller { meter: &meter, inside: None }).await.expect("it answers");
         let answer = answer.into_body().collect().await.expect("to the end").to_bytes();
         let took = started.elapsed();
         if cycle >= CYCLES.0 {

@@ -42,7 +42,7 @@ pub async fn run(prepared: &Prepared, world: &World, memory_bytes_max: u64) -> R
     let meter = Arc::new(Meter::new(Duration::MAX));
     let guest = Guest::new(GuestParts {
         wasi: world.open().map_err(start)?,
-        outbound: Box::new(Outbound::none().open(&meter)),
+        outbound: Box::new(Outbound::none().open(&meter, None)),
         memory_bytes_max,
         handles_max: u32::MAX,
         meter,

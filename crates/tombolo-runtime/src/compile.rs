@@ -128,8 +128,8 @@ fn compile(engine: &Engine, product: Product, wasm: &[u8]) -> Result<Vec<u8>, Pr
     match product {
         Product::Module => engine.precompile_module(wasm).map_err(failed),
         Product::Component => {
-            let kind = inspect::inspect(wasm)?.kind;
-            engine.precompile_component(&inspect::component(wasm, kind)?).map_err(failed)
+            let found = inspect::inspect(wasm)?;
+            engine.precompile_component(&inspect::component(wasm, &found)?).map_err(failed)
         }
     }
 }

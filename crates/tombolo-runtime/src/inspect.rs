@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::prepare::PrepareError;
 use tombolo_cap_wasi::adapt::{self, Shape};
+use tombolo_cap_wasi::candidate::{self, CANDIDATE};
 use tombolo_capability::Abi;
 use wasmparser::{
     Chunk, ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, ValidPayload, Validator,
@@ -121,15 +123,20 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     found.read(bytes)?;
     let Found { is_component, imports, exports, .. } = &found;
     let exports_any = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
+    // Of the release, or of the candidate that is it by another name.
+    let exports_03 = |interface: &str| {
+        let version = |name: &String| name.strip_prefix(interface).map(ToOwned::to_owned);
+        exports.iter().filter_map(version).any(|version| version == "@0.3.0" || version == CANDIDATE)
+    };
     let kind = if *is_component {
         if exports_any("wasi:http/incoming-handler@0.2.") && !exports_any("wasi:http/incoming-handler@0.2.0-")
         {
             Kind::Http(Handler::Wasi02)
-        } else if exports.iter().any(|name| name == "wasi:http/handler@0.3.0") {
+        } else if exports_03("wasi:http/handler") {
             Kind::Http(Handler::Wasi03)
         } else if exports_any("wasi:cli/run@0.2.") {
             Kind::Command(Version::Wasi02)
-        } else if exports.iter().any(|name| name == "wasi:cli/run@0.3.0") {
+        } else if exports_03("wasi:cli/run") {
             Kind::Command(Version::Wasi03)
         } else {
             Kind::Component
@@ -143,16 +150,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     Ok(Inspection { kind, imports: found.imports, exports: found.exports })
 }
 
-/// The component in these bytes: themselves, or what a module of WASI 0.1 is turned into.
+/// The component in these bytes: themselves, what a module of WASI 0.1 is turned into, or what a component of
+/// WASI 0.3.0's release candidate is to the release.
 ///
 /// # Errors
 ///
-/// If a module cannot be turned into one.
-pub fn component(bytes: &[u8], kind: Kind) -> Result<Cow<'_, [u8]>, adapt::AdaptError> {
-    match kind {
-        Kind::Wasi01(shape) => adapt::component(bytes, shape).map(Cow::Owned),
-        _ => Ok(Cow::Borrowed(bytes)),
+/// If there is none in them.
+pub fn component<'a>(bytes: &'a [u8], found: &Inspection) -> Result<Cow<'a, [u8]>, PrepareError> {
+    if let Kind::Wasi01(shape) = found.kind {
+        return Ok(Cow::Owned(adapt::component(bytes, shape)?));
     }
+    let mut names = found.imports.iter().chain(&found.exports);
+    if names.any(|name| name.ends_with(CANDIDATE)) {
+        return Ok(Cow::Owned(candidate::released(bytes)?));
+    }
+    Ok(Cow::Borrowed(bytes))
 }
 
 /// Whether a component needs native async: whether it is valid without.

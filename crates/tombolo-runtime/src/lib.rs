@@ -21,10 +21,14 @@ pub use compile::Compiler;
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
 pub use prepare::{Load, Origin, PrepareError, Prepared, Runtime};
-pub use service::{Service, ServiceConfig, ServiceError};
+pub use service::{Caller, Service, ServiceConfig, ServiceError};
 pub use survey::{Survey, survey};
+/// What requests of a guest to its own app go through, and what they carry.
+pub use tombolo_cap_wasi::{Inside, Part as InsidePart, Sent};
 /// What one request used.
 pub use tombolo_capability::{Meter, Usage};
 pub use totals::{Sum, Totals};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;
+/// A body on its way to or from a guest.
+pub use wasmtime_wasi_http::WasiBody;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_cap_wasi::adapt::AdaptError;
+use tombolo_cap_wasi::candidate::CandidateError;
 use tombolo_capability::{Abi, AnyCapability, Guest, Turns};
 use tombolo_model::Digest;
 use tombolo_store::{ArtefactCache, Miss};
@@ -75,6 +76,9 @@ pub enum PrepareError {
     /// It is a module that does not become a component.
     #[error(transparent)]
     Adapt(#[from] AdaptError),
+    /// It is of a release candidate, and broken.
+    #[error(transparent)]
+    Candidate(#[from] CandidateError),
     /// It is a core module where a component is needed.
     #[error("this is a core module without WASI: it can only be run, with `tombolo run --invoke FUNCTION`")]
     CoreModule,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::{Mutex, Semaphore, oneshot};
-use tombolo_cap_wasi::{Outbound, World};
+use tombolo_cap_wasi::{Inside, Outbound, World};
 use tombolo_capability::{CpuExceeded, Grants, Guest, GuestParts, Meter};
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
@@ -38,6 +38,15 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// How far apart its requests are kept.
     pub isolation: Isolation,
+}
+
+/// On whose behalf a request is made.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// What it uses is charged to this.
+    pub meter: &'a Arc<Meter>,
+    /// Where requests of its guest to its own app go; `None` if there is no app.
+    pub inside: Option<&'a Arc<dyn Inside>>,
 }
 
 /// How long after code could not be brought in requests are told so without another try.
@@ -163,7 +172,7 @@ impl Service {
     }
 
     /// Answers `request` with an instance, which ends with the body of the answer. Dropping this
-    /// future, or that body, ends the instance at once. What is used is charged to `meter`.
+    /// future, or that body, ends the instance at once. What is used is charged to `caller`.
     ///
     /// `request` has its authority in its URI or in a `host` header.
     ///
@@ -173,16 +182,16 @@ impl Service {
     pub async fn call<B>(
         self: &Arc<Self>,
         request: Request<B>,
-        meter: &Arc<Meter>,
+        caller: Caller<'_>,
     ) -> Result<Response<ResponseBody>, ServiceError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let slot = Slot::take(self, meter).ok_or(ServiceError::Busy)?;
+        let slot = Slot::take(self, caller.meter).ok_or(ServiceError::Busy)?;
         let pre = match self.pre.load_full() {
             Some(pre) => pre,
-            None => self.woken(meter).await?,
+            None => self.woken(caller.meter).await?,
         };
         if self.unused.load(Relaxed) != 0 {
             self.unused.store(0, Relaxed);
@@ -191,8 +200,8 @@ impl Service {
         let (head, heard) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let guest = match &*pre {
-            Pre::Wasi02(_) => self.wasi02(pre, request, head, meter),
-            Pre::Wasi03(_) => self.wasi03(pre, request, head, end, meter),
+            Pre::Wasi02(_) => self.wasi02(pre, request, head, caller),
+            Pre::Wasi03(_) => self.wasi03(pre, request, head, end, caller),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
         let answer = Exchange::new(guest, heard, ended, Terms { slot, is_head }).answer().await;
@@ -281,25 +290,26 @@ impl Service {
         let _ = self.slots.acquire_many(self.config.limits.concurrency_max).await;
     }
 
-    fn store(&self, pre: &InstancePre<Guest>, meter: &Arc<Meter>) -> wasmtime::Result<Store<Guest>> {
+    fn store(&self, pre: &InstancePre<Guest>, caller: Caller<'_>) -> wasmtime::Result<Store<Guest>> {
         let ServiceConfig { world, outbound, grants, limits, .. } = &self.config;
         let guest = Guest::new(GuestParts {
             wasi: world.open()?,
-            outbound: Box::new(outbound.open(meter)),
+            outbound: Box::new(outbound.open(caller.meter, caller.inside.cloned())),
             memory_bytes_max: limits.memory_bytes_max,
             handles_max: limits.handles_max,
-            meter: Arc::clone(meter),
+            meter: Arc::clone(caller.meter),
             grants: Arc::clone(grants),
         });
         Ok(bounded(Store::new(pre.engine(), guest), limits, self.cold.turns()))
     }
 
     /// A store for a request: that of an instance that waits for one, or a new one without exports.
-    fn begin<E: Reserved>(&self, pre: &InstancePre<Guest>, meter: &Arc<Meter>) -> wasmtime::Result<Begun<E>> {
+    fn begin<E: Reserved>(&self, pre: &InstancePre<Guest>, caller: Caller<'_>) -> wasmtime::Result<Begun<E>> {
         let Some(Idle { mut store, exports, requests }) = self.reserve.take::<E>() else {
-            return Ok(Begun { store: self.store(pre, meter)?, exports: None, requests: 0 });
+            return Ok(Begun { store: self.store(pre, caller)?, exports: None, requests: 0 });
         };
-        store.data_mut().charge(Arc::clone(meter), Box::new(self.config.outbound.open(meter)));
+        let outbound = self.config.outbound.open(caller.meter, caller.inside.cloned());
+        store.data_mut().charge(Arc::clone(caller.meter), Box::new(outbound));
         store.set_epoch_deadline(1);
         Ok(Begun { store, exports: Some(exports), requests })
     }
@@ -309,13 +319,13 @@ impl Service {
         pre: Arc<Pre>,
         request: Request<B>,
         head: Head,
-        meter: &Arc<Meter>,
+        caller: Caller<'_>,
     ) -> wasmtime::Result<GuestFuture>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let begun = self.begin::<Proxy>(wasi02(&pre).instance_pre(), meter)?;
+        let begun = self.begin::<Proxy>(wasi02(&pre).instance_pre(), caller)?;
         let Begun { mut store, exports, requests } = begun;
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
         let answer = move |answer: Result<_, _>| {
@@ -341,14 +351,14 @@ impl Service {
         request: Request<B>,
         head: Head,
         end: oneshot::Receiver<()>,
-        meter: &Arc<Meter>,
+        caller: Caller<'_>,
     ) -> wasmtime::Result<GuestFuture>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
         use wasmtime_wasi_http::p3::Request;
-        let begun = self.begin::<Handled>(wasi03(&pre).instance_pre(), meter)?;
+        let begun = self.begin::<Handled>(wasi03(&pre).instance_pre(), caller)?;
         let Begun { mut store, exports, requests } = begun;
         let (request, sent) = Request::from_http(store.data_mut().http().hooks, request);
         let service = Arc::clone(self);

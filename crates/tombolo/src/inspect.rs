@@ -49,7 +49,7 @@ impl Inspect {
             |error: &dyn std::error::Error| Failure::new(format!("`{}`: {error}", self.file.display()));
         let binary = inspect::binary(&bytes).map_err(|error| named(&error))?;
         let given = inspect::inspect(&binary).map_err(|error| named(&error))?;
-        let component = inspect::component(&binary, given.kind).map_err(|error| named(&error))?;
+        let component = inspect::component(&binary, &given).map_err(|error| named(&error))?;
         let found = inspect::inspect(&component).map_err(|error| named(&error))?;
         let report = Report {
             file: &self.file,

@@ -96,6 +96,7 @@ cells!(
     sdk_5, "spin-5":
     key_value at "/key-value", variables at "/variables", sqlite_2 at "/sqlite", sqlite_3 at "/sqlite-3"
 );
+cells!(sdk_6, "spin-6": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 cells!(sdk_7, "spin-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 
 /// What an SDK needs and this version has not is named when the app is loaded, before any request.
@@ -112,12 +113,5 @@ mod sdk_2 {
     #[test]
     fn is_refused_by_name() {
         super::refused("wasi:http/types@0.2.0-rc-2023-10-18");
-    }
-}
-
-mod sdk_6 {
-    #[test]
-    fn is_refused_by_name() {
-        super::refused("wasi:http/types@0.3.0-rc-2026-03-15");
     }
 }

@@ -1,4 +1,4 @@
-//! An app as it is written against spin-sdk 7: one path for each interface, each answers `ok`.
+//! An app as it is written against spin-sdk 7, and against 6: one path for each interface, each answers `ok`.
 
 use spin_sdk::http::body::IncomingBodyExt;
 use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, get};
@@ -29,7 +29,7 @@ async fn http(request: Request) -> Answer {
     let body = body.bytes().await.unwrap();
     let text = format!("{} {}", name.unwrap_or_default(), String::from_utf8_lossy(&body));
     let mut headers = HeaderMap::new();
-    headers.insert("x-app", HeaderValue::from_static("spin-7"));
+    headers.insert("x-app", HeaderValue::from_static(env!("CARGO_PKG_NAME")));
     (StatusCode::CREATED, headers, text)
 }
 
@@ -67,7 +67,7 @@ async fn sqlite() {
     };
     run("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)", vec![]).await.unwrap();
     run("DELETE FROM notes", vec![]).await.unwrap();
-    run("INSERT INTO notes VALUES (?, ?)", vec![1.into(), "one".into()]).await.unwrap();
+    run("INSERT INTO notes VALUES (?, ?)", vec![Value::Integer(1), Value::Text("one".into())]).await.unwrap();
     assert_eq!((database.last_insert_rowid().await, database.changes().await), (1, 1));
     let found = run("SELECT id, text FROM notes", vec![]).await.unwrap();
     assert_eq!((found[0].get::<i64>(0), found[0].get::<&str>(1)), (Some(1), Some("one")));

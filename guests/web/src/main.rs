@@ -20,6 +20,8 @@ async fn main(request: Request<Body>) -> Answer {
     match path.as_str() {
         "/" => text("hello"),
         "/echo" => Ok(Response::new(request.into_body())),
+        "/size" => size(request.into_body()).await,
+        "/early" => early(request.into_body()),
         "/headers" => headers(&request),
         "/environment" => text(&format!("{:?}", std::env::vars().collect::<Vec<_>>())),
         "/count" => count(),
@@ -51,13 +53,31 @@ async fn main(request: Request<Body>) -> Answer {
             let path = request.uri().query().unwrap_or("");
             text(&format!("{:?} {:?}", std::fs::read_to_string(path).ok(), std::fs::write(path, "x").is_ok()))
         }
-        "/fetch" => fetch(request.uri().query().and_then(|query| query.strip_prefix("url=")).unwrap_or("")).await,
+        "/fetch" | "/forward" => fetch(request).await,
         _ => Ok(Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty())?),
     }
 }
 
 fn text(text: &str) -> Answer {
     Ok(Response::new(text.to_owned().into()))
+}
+
+/// How many bytes came.
+async fn size(mut body: Body) -> Answer {
+    text(&body.contents().await?.len().to_string())
+}
+
+/// Begins its answer, and only then reads what came.
+fn early(body: Body) -> Answer {
+    let part = |(number, body): (u64, Option<Body>)| async move {
+        let (text, next) = match (number, body) {
+            (0, body) => ("begun ".to_owned(), (1, body)),
+            (1, Some(mut body)) => (body.contents().await.ok()?.len().to_string(), (2, None)),
+            _ => return None,
+        };
+        Some((Ok::<_, Infallible>(Bytes::from(text)), next))
+    };
+    Ok(Response::new(Body::from_try_stream(unfold((0, Some(body)), part))))
 }
 
 /// How many requests this instance has had.
@@ -106,11 +126,16 @@ fn broken_body() -> Answer {
     Ok(Response::new(Body::from_try_stream(unfold(0, part))))
 }
 
-/// What another host answers, or why it could not be asked.
-async fn fetch(url: &str) -> Answer {
-    let request = Request::get(url).body(Body::empty())?;
+/// What another host answers, or why it could not be asked. What is forwarded goes there with its body.
+async fn fetch(request: Request<Body>) -> Answer {
+    let query = request.uri().query().unwrap_or_default();
+    let url = query.strip_prefix("url=").unwrap_or_default().to_owned();
+    let request = match request.uri().path() {
+        "/forward" => Request::post(url).body(request.into_body())?,
+        _ => Request::get(url).body(Body::empty())?,
+    };
     match Client::new().send(request).await {
-        Ok(response) => Ok(Response::new(response.into_body())),
+        Ok(response) => Ok(Response::builder().status(response.status()).body(response.into_body())?),
         Err(error) => text(&format!("refused: {error:?}")),
     }
 }

@@ -9,10 +9,11 @@ use tokio_rustls::rustls;
 use tombolo_capability::Meter;
 use tombolo_egress::tls::{self, TlsError};
 use tombolo_egress::{EgressError, Slot};
-use tombolo_model::outbound::Destination;
+use tombolo_model::outbound::{AllowedHosts, Destination, component_of};
 use wasmtime_wasi_http::Error;
 
 use super::Outbound;
+use super::inside::Part;
 
 /// Bytes both ways, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -53,10 +54,23 @@ impl Target {
         };
         // The `http` crate leaves the brackets of an IPv6 address in place.
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() {
-            return Err(invalid());
-        }
         Ok(Self { is_tls, host: host.to_owned(), port })
+    }
+
+    /// Which part of the caller's app it is, if it is one and `allowed`.
+    ///
+    /// Source: Spin, `crates/factor-outbound-http`: no host, as SDKs write a URL that is a path alone, and
+    /// `self.alt` are the app itself.
+    pub(super) fn inside(&self, allowed: &AllowedHosts) -> Result<Option<Part>, Error> {
+        let to = self.destination();
+        let (part, allows) = if self.host.is_empty() || self.host.eq_ignore_ascii_case("self.alt") {
+            (Part::Route, allowed.allows_itself(to.scheme))
+        } else if let Some(id) = component_of(&self.host) {
+            (Part::Component(id.to_owned()), allowed.allows(to.scheme, to.host, to.port))
+        } else {
+            return Ok(None);
+        };
+        if allows { Ok(Some(part)) } else { Err(Error::HttpRequestDenied) }
     }
 
     /// The same in the words of a grant.

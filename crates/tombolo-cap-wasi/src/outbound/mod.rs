@@ -4,14 +4,19 @@
 
 mod connect;
 mod exchange;
+mod inside;
 #[cfg(test)]
 mod tests;
 mod usage;
 
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderName, Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tombolo_capability::Meter;
 use tombolo_egress::{Egress, EgressConfig};
@@ -20,6 +25,7 @@ use wasmtime_wasi_http::{
 };
 
 use connect::Target;
+pub use inside::{Inside, Part};
 
 /// Bytes one guest may send in the bodies of its requests, all together, and as many again that it may
 /// receive in the bodies of answers, by default: 1 GiB, what it may be sent itself.
@@ -43,14 +49,42 @@ impl Outbound {
         Self::new(Egress::new(EgressConfig::none()), OUTBOUND_BYTES_MAX)
     }
 
-    /// What one new guest sends its requests through; what they use is charged to `meter`.
-    pub fn open(self: &Arc<Self>, meter: &Arc<Meter>) -> OutboundView {
-        OutboundView { outbound: Arc::clone(self), meter: Arc::clone(meter) }
+    /// What one new guest sends its requests through; what they use is charged to `meter`. Those to its own
+    /// app go to `inside`.
+    pub fn open(self: &Arc<Self>, meter: &Arc<Meter>, inside: Option<Arc<dyn Inside>>) -> OutboundView {
+        OutboundView { outbound: Arc::clone(self), meter: Arc::clone(meter), inside }
     }
 
-    async fn send(&self, request: Request<WasiBody>, options: RequestOptions, meter: Arc<Meter>) -> Sent {
+    async fn send(
+        &self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+        meter: Arc<Meter>,
+        inside: Option<Arc<dyn Inside>>,
+    ) -> Sent {
+        let target = Target::of(request.uri());
+        let part = target.as_ref().map(|target| target.inside(self.egress.allowed()));
         let (parts, body) = request.into_parts();
-        let connect = async { self.connect(&Target::of(&parts.uri)?, &meter).await };
+        match part {
+            Ok(Ok(Some(part))) => {
+                let Some(inside) = inside else {
+                    discard(body);
+                    return Err(Error::DestinationNotFound);
+                };
+                let body = usage::sent(body, Arc::clone(&meter), self.bytes_max);
+                let body = Drained(Some(body)).boxed_unsync();
+                let answer = inside.send(part, Request::from_parts(parts, body));
+                let answer = tokio::time::timeout(or_usual(options.first_byte_timeout), answer).await;
+                let (response, io) = answer.map_err(|_| Error::ConnectionReadTimeout)??;
+                return Ok((response.map(|body| usage::received(body, meter, self.bytes_max)), io));
+            }
+            Ok(Err(error)) => {
+                discard(body);
+                return Err(error);
+            }
+            Ok(Ok(None)) | Err(_) => {}
+        }
+        let connect = async { self.connect(&target?, &meter).await };
         let connected = tokio::time::timeout(or_usual(options.connect_timeout), connect).await;
         let connection = match connected.unwrap_or(Err(Error::ConnectionTimeout)) {
             Ok(connection) => connection,
@@ -72,6 +106,45 @@ fn discard(mut body: WasiBody) {
     tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
 }
 
+/// A body whose rest is taken and thrown away when its reader has had enough: a component may answer without
+/// reading what it was sent, as a server may.
+struct Drained(Option<WasiBody>);
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        let unread = self.0.take().filter(|body| !body.is_end_stream());
+        // Outside of the runtime it ends, and so does whoever writes to it.
+        if let (Some(body), Ok(_)) = (unread, tokio::runtime::Handle::try_current()) {
+            discard(body);
+        }
+    }
+}
+
+impl Body for Drained {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(WasiBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(SizeHint::default, WasiBody::size_hint)
+    }
+}
+
 /// How long each step of a request may take if the guest does not say. As in wasmtime; the deadline
 /// of the guest is nearly always nearer.
 fn or_usual(timeout: Option<Duration>) -> Duration {
@@ -82,14 +155,17 @@ fn or_usual(timeout: Option<Duration>) -> Duration {
 pub struct OutboundView {
     outbound: Arc<Outbound>,
     meter: Arc<Meter>,
+    inside: Option<Arc<dyn Inside>>,
 }
 
 /// Shared: a filter is asked for at every request, and is the same for all.
 static FORBIDDEN: LazyLock<ForbiddenHeaderFilter> =
     LazyLock::new(|| Arc::new(|name: &HeaderName| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
 
+/// What moves the bytes of a request and its answer.
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sent = Result<(Response<WasiBody>, Io), Error>;
+/// What came of sending a request: the answer, and what moves its body.
+pub type Sent = Result<(Response<WasiBody>, Io), Error>;
 
 impl WasiHttpHooks for OutboundView {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
@@ -107,7 +183,8 @@ impl WasiHttpHooks for OutboundView {
         _sent: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (outbound, meter) = (Arc::clone(&self.outbound), Arc::clone(&self.meter));
+        let inside = self.inside.clone();
         meter.outbound().request();
-        Box::new(async move { outbound.send(request, options.unwrap_or_default(), meter).await })
+        Box::new(async move { outbound.send(request, options.unwrap_or_default(), meter, inside).await })
     }
 }

@@ -111,7 +111,7 @@ fn meter() -> Arc<Meter> {
 async fn a_granted_host_answers_and_is_counted() {
     let at = server(HELLO).await;
     let outbound = outbound(config(&format!("http://{at}")));
-    let mut view = outbound.open(&meter());
+    let mut view = outbound.open(&meter(), None);
     let used = Arc::clone(&view.meter);
     let usage = used.outbound();
     let body = Full::new(Bytes::from("abc")).map_err(|never| match never {}).boxed_unsync();
@@ -127,7 +127,7 @@ async fn a_granted_host_answers_and_is_counted() {
 async fn a_wildcard_does_not_open_this_machine() {
     let at = server(HELLO).await;
     let wildcard = outbound(config("http://*:*"));
-    let mut view = wildcard.open(&meter());
+    let mut view = wildcard.open(&meter(), None);
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433"] {
         let url = format!("http://{host}:{}/", at.port());
         fails(get(&mut view, &url).await, "DestinationIpProhibited");
@@ -135,15 +135,15 @@ async fn a_wildcard_does_not_open_this_machine() {
     assert_eq!((view.meter.outbound().requests(), view.meter.outbound().connections()), (6, 0));
     let granted = outbound(config(&format!("http://localhost:{}", at.port())));
     let url = format!("http://localhost:{}/", at.port());
-    assert_eq!(bytes(get(&mut granted.open(&meter()), &url).await.unwrap()).await.unwrap(), "hello");
+    assert_eq!(bytes(get(&mut granted.open(&meter(), None), &url).await.unwrap()).await.unwrap(), "hello");
 }
 
 #[tokio::test]
 async fn what_cannot_be_reached_says_why() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let mut view = outbound(config("*://127.0.0.1:*")).open(&meter());
+    let mut view = outbound(config("*://127.0.0.1:*")).open(&meter(), None);
     fails(get(&mut view, &format!("http://{closed}/")).await, "ConnectionRefused");
-    let mut view = outbound(config("http://name.invalid")).open(&meter());
+    let mut view = outbound(config("http://name.invalid")).open(&meter(), None);
     fails(get(&mut view, "http://name.invalid/").await, "DnsError");
 }
 
@@ -163,7 +163,7 @@ async fn a_guest_can_write_the_body_of_a_request_that_was_refused() {
         }
     }
     let (guest, body) = tokio::sync::mpsc::channel(1);
-    let mut view = Outbound::none().open(&meter());
+    let mut view = Outbound::none().open(&meter(), None);
     let body = Written(body).boxed_unsync();
     fails(send(&mut view, "http://127.0.0.1:1/", body, RequestOptions::default()).await, "HttpRequestDenied");
     for _ in 0..3 {
@@ -175,7 +175,7 @@ async fn a_guest_can_write_the_body_of_a_request_that_was_refused() {
 #[tokio::test]
 async fn a_redirect_is_the_guest_s_to_follow() {
     let at = server("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await;
-    let mut view = outbound(config(&format!("http://{at}"))).open(&meter());
+    let mut view = outbound(config(&format!("http://{at}"))).open(&meter(), None);
     assert_eq!(get(&mut view, &format!("http://{at}/")).await.unwrap().status(), 302);
     assert_eq!(view.meter.outbound().connections(), 1);
 }
@@ -185,7 +185,7 @@ async fn every_step_has_its_time() {
     // Takes connections and says nothing: no handshake, no answer.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = silent.local_addr().unwrap();
-    let mut view = outbound(config("*://127.0.0.1:*")).open(&meter());
+    let mut view = outbound(config("*://127.0.0.1:*")).open(&meter(), None);
     let short = Some(Duration::from_millis(50));
     let options = RequestOptions { connect_timeout: short, ..RequestOptions::default() };
     fails(send(&mut view, &format!("https://{at}/"), empty(), options).await, "ConnectionTimeout");
@@ -202,12 +202,12 @@ async fn a_guest_s_bodies_have_a_bound_together() {
     let at = server(HELLO).await;
     let url = format!("http://{at}/");
     let outbound = Outbound::new(Egress::new(config(&format!("http://{at}"))), 8);
-    let mut view = outbound.open(&meter());
+    let mut view = outbound.open(&meter(), None);
     assert_eq!(bytes(get(&mut view, &url).await.unwrap()).await.unwrap(), "hello");
     let second = get(&mut view, &url).await.unwrap();
     fails(bytes(second).await, "HttpResponseBodySize(Some(8))");
     assert_eq!(view.meter.outbound().bytes_received(), 5);
-    let mut other = outbound.open(&meter());
+    let mut other = outbound.open(&meter(), None);
     assert_eq!(bytes(get(&mut other, &url).await.unwrap()).await.unwrap(), "hello", "a guest of its own");
 
     let nine = Full::new(Bytes::from("123456789")).map_err(|never| match never {}).boxed_unsync();
@@ -221,15 +221,15 @@ async fn the_guests_of_a_component_share_its_connections() {
     let at = server(HELLO).await;
     let url = format!("http://{at}/");
     let outbound = outbound(EgressConfig { connections_max: 1, ..config(&format!("http://{at}")) });
-    let first = get(&mut outbound.open(&meter()), &url).await.unwrap();
-    fails(get(&mut outbound.open(&meter()), &url).await, "ConnectionLimitReached");
+    let first = get(&mut outbound.open(&meter(), None), &url).await.unwrap();
+    fails(get(&mut outbound.open(&meter(), None), &url).await, "ConnectionLimitReached");
     drop(first);
     // The task of the connection ends soon after its body was dropped.
     free(&outbound, at).await;
-    assert_eq!(bytes(get(&mut outbound.open(&meter()), &url).await.unwrap()).await.unwrap(), "hello");
+    assert_eq!(bytes(get(&mut outbound.open(&meter(), None), &url).await.unwrap()).await.unwrap(), "hello");
     // A request that came to nothing has given its connection back as well.
     free(&outbound, at).await;
-    fails(get(&mut outbound.open(&meter()), "http://127.0.0.1:1/").await, "HttpRequestDenied");
+    fails(get(&mut outbound.open(&meter(), None), "http://127.0.0.1:1/").await, "HttpRequestDenied");
     free(&outbound, at).await;
 }
 
@@ -274,8 +274,8 @@ async fn only_a_trusted_certificate_for_the_host_is_taken() {
         EgressConfig::to(Arc::new(AllowedHosts::parse(hosts).unwrap()))
     };
     let trusting = outbound(EgressConfig { tls: tls::config(roots), ..grants() });
-    let answered = get(&mut trusting.open(&meter()), &by_name).await.unwrap();
+    let answered = get(&mut trusting.open(&meter(), None), &by_name).await.unwrap();
     assert_eq!(bytes(answered).await.unwrap(), "hello");
-    fails(get(&mut trusting.open(&meter()), &by_address).await, "TlsCertificateError");
-    fails(get(&mut outbound(grants()).open(&meter()), &by_name).await, "TlsCertificateError");
+    fails(get(&mut trusting.open(&meter(), None), &by_address).await, "TlsCertificateError");
+    fails(get(&mut outbound(grants()).open(&meter(), None), &by_name).await, "TlsCertificateError");
 }

@@ -1,0 +1,217 @@
+//! From WASI 0.3.0's release candidate of March 2026 to the release.
+//!
+//! The WIT of the two is the same, word for word, in what the crate `wasip3` has of them (0.6.0 and 0.7.1):
+//! one function that was unstable in the candidate, `exit-with-code`, is stable in the release. So a component
+//! that was built for the candidate, as with spin-sdk 6, is one for the release once its names say so.
+
+use std::convert::Infallible;
+
+use wasm_encoder::reencode::{self, Reencode, ReencodeComponent, component_utils};
+use wasm_encoder::{
+    Alias, Component, ComponentExportSection, ComponentExternName, ComponentImportSection,
+    ComponentInstanceSection, ComponentSectionId, ComponentType, InstanceType, RawSection,
+};
+use wasmparser::{Parser, Validator, WasmFeatures};
+
+/// How names of the candidate end.
+pub const CANDIDATE: &str = "@0.3.0-rc-2026-03-15";
+/// What the release has not of that.
+const SUFFIX: &str = "-rc-2026-03-15";
+
+/// A component that is not valid.
+#[derive(Debug, thiserror::Error)]
+#[error("not valid WebAssembly: {reason}")]
+pub struct CandidateError {
+    reason: String,
+}
+
+/// The component with the names of the release in place of the candidate's.
+///
+/// # Errors
+///
+/// If it is not valid.
+pub fn released(component: &[u8]) -> Result<Vec<u8>, CandidateError> {
+    let refuse = |reason: String| CandidateError { reason };
+    // What copies it takes it as valid.
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    validator.validate_all(component).map_err(|error| refuse(error.to_string()))?;
+    let mut made = Component::new();
+    let copied = Renamer.parse_component(&mut made, Parser::new(0), component);
+    copied.map_err(|error| refuse(error.to_string()))?;
+    Ok(made.finish())
+}
+
+/// A name as the release has it.
+fn renamed(name: &str) -> &str {
+    let is_candidate = name.starts_with("wasi:") && name.ends_with(CANDIDATE);
+    name.strip_suffix(SUFFIX).filter(|_| is_candidate).unwrap_or(name)
+}
+
+fn extern_name(name: wasmparser::ComponentExternName<'_>) -> ComponentExternName<'_> {
+    let release = renamed(name.name);
+    ComponentExternName { name: release.into(), ..name.into() }
+}
+
+/// Copies a component, but for names.
+struct Renamer;
+
+type Renamed = Result<(), reencode::Error>;
+
+impl Reencode for Renamer {
+    type Error = Infallible;
+}
+
+impl ReencodeComponent for Renamer {
+    /// Core modules have no names of interfaces that anything outside their component sees.
+    fn parse_component_submodule(&mut self, component: &mut Component, _: Parser, module: &[u8]) -> Renamed {
+        component.section(&RawSection { id: ComponentSectionId::CoreModule.into(), data: module });
+        Ok(())
+    }
+
+    fn parse_component_import_section(
+        &mut self,
+        imports: &mut ComponentImportSection,
+        section: wasmparser::ComponentImportSectionReader<'_>,
+    ) -> Renamed {
+        for import in section {
+            let import = import?;
+            imports.import(extern_name(import.name), self.component_type_ref(import.ty)?);
+        }
+        Ok(())
+    }
+
+    fn parse_component_export(
+        &mut self,
+        exports: &mut ComponentExportSection,
+        export: wasmparser::ComponentExport<'_>,
+    ) -> Renamed {
+        let ty = export.ty.map(|ty| self.component_type_ref(ty)).transpose()?;
+        let index = self.component_external_index(export.kind, export.index);
+        exports.export(extern_name(export.name), export.kind.into(), index, ty);
+        Ok(())
+    }
+
+    fn parse_component_type_declaration(
+        &mut self,
+        component: &mut ComponentType,
+        declaration: wasmparser::ComponentTypeDeclaration<'_>,
+    ) -> Renamed {
+        match declaration {
+            wasmparser::ComponentTypeDeclaration::Export { name, ty } => {
+                component.export(extern_name(name), self.component_type_ref(ty)?);
+            }
+            wasmparser::ComponentTypeDeclaration::Import(import) => {
+                component.import(extern_name(import.name), self.component_type_ref(import.ty)?);
+            }
+            other => component_utils::parse_component_type_declaration(self, component, other)?,
+        }
+        Ok(())
+    }
+
+    fn parse_component_instance_type_declaration(
+        &mut self,
+        instance: &mut InstanceType,
+        declaration: wasmparser::InstanceTypeDeclaration<'_>,
+    ) -> Renamed {
+        match declaration {
+            wasmparser::InstanceTypeDeclaration::Export { name, ty } => {
+                instance.export(extern_name(name), self.component_type_ref(ty)?);
+                Ok(())
+            }
+            other => component_utils::parse_component_instance_type_declaration(self, instance, other),
+        }
+    }
+
+    fn parse_component_instance(
+        &mut self,
+        instances: &mut ComponentInstanceSection,
+        instance: wasmparser::ComponentInstance<'_>,
+    ) -> Renamed {
+        match instance {
+            wasmparser::ComponentInstance::Instantiate { component_index, args } => {
+                let component = self.component_index(component_index);
+                let mut arguments = Vec::new();
+                for argument in &args {
+                    let index = self.component_external_index(argument.kind, argument.index);
+                    arguments.push((renamed(argument.name), argument.kind.into(), index));
+                }
+                instances.instantiate(component, arguments);
+            }
+            wasmparser::ComponentInstance::FromExports(exports) => {
+                let mut items = Vec::new();
+                for export in &exports {
+                    let index = self.component_external_index(export.kind, export.index);
+                    items.push((extern_name(export.name), export.kind.into(), index));
+                }
+                instances.export_items(items);
+            }
+        }
+        Ok(())
+    }
+
+    fn component_alias<'a>(
+        &mut self,
+        alias: wasmparser::ComponentAlias<'a>,
+    ) -> Result<Alias<'a>, reencode::Error> {
+        let alias = match alias {
+            wasmparser::ComponentAlias::InstanceExport { kind, instance_index, name } => {
+                wasmparser::ComponentAlias::InstanceExport { kind, instance_index, name: renamed(name) }
+            }
+            other => other,
+        };
+        component_utils::component_alias(self, alias)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names wherever a component has them: its imports and exports, types, instances, those nested in it.
+    const NESTED: &str = r#"
+        (component
+            (type $http (component (import "wasi:http/types@VERSION" (instance (export "r" (type (sub resource)))))))
+            (import "wasi:http/types@VERSION" (instance $types (export "r" (type (sub resource)))))
+            (import "other:http/types@VERSION" (instance))
+            (component $inner
+                (import "wasi:http/types@VERSION" (instance $types (export "r" (type (sub resource)))))
+                (core module $m (func (export "f")))
+                (core instance $i (instantiate $m))
+                (func $f (canon lift (core func $i "f")))
+                (instance $out (export "handle" (func $f)))
+                (export "wasi:http/handler@VERSION" (instance $out)))
+            (instance $made (instantiate $inner (with "wasi:http/types@VERSION" (instance $types))))
+            (alias export $made "wasi:http/handler@VERSION" (instance $handler))
+            (instance $all (export "wasi:http/handler@VERSION" (instance $handler)))
+            (export "wasi:http/handler@VERSION" (instance $handler)))
+    "#;
+
+    fn component(version: &str) -> Vec<u8> {
+        wat::parse_str(NESTED.replace("VERSION", version)).unwrap()
+    }
+
+    fn is_valid(component: &[u8]) -> bool {
+        Validator::new_with_features(WasmFeatures::all()).validate_all(component).is_ok()
+    }
+
+    #[test]
+    fn a_component_of_the_candidate_becomes_one_of_the_release() {
+        let candidate = component("0.3.0-rc-2026-03-15");
+        let released = released(&candidate).unwrap();
+        assert!(is_valid(&candidate) && is_valid(&released));
+        let text = String::from_utf8_lossy(&released);
+        // The one name that is not WASI's stays, and so do custom sections.
+        assert_eq!(text.matches("-rc-2026-03-15").count(), 1, "{text}");
+        assert!(text.contains("other:http/types@0.3.0-rc-2026-03-15"));
+    }
+
+    #[test]
+    fn what_is_not_a_component_is_refused() {
+        let candidate = component("0.3.0-rc-2026-03-15");
+        assert!(released(b"\0asm").is_err());
+        for length in [9, 40, candidate.len() / 2, candidate.len() - 1] {
+            let cut = &candidate[..length];
+            assert!(released(cut).is_err(), "{length}");
+        }
+    }
+}
