@@ -12,6 +12,7 @@ mod log_budget;
 pub mod network;
 mod outbound;
 pub mod output;
+pub mod snapshot;
 mod world;
 
 pub use link::{link, provides};

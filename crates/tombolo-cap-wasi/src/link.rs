@@ -3,8 +3,10 @@
 use tombolo_capability::{Abi, Guest};
 use wasmtime::component::Linker;
 
-/// Adds WASI and `wasi:http` to what components of this ABI can import: every 0.2.x, and 0.3.0
-/// where there is native async.
+use crate::snapshot;
+
+/// Adds WASI and `wasi:http` to what components of this ABI can import: every 0.2.x, 0.3.0
+/// where there is native async, and where there is none the snapshot that came before 0.2.
 ///
 /// # Errors
 ///
@@ -12,11 +14,13 @@ use wasmtime::component::Linker;
 pub fn link(abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    if abi == Abi::Async {
-        wasmtime_wasi::p3::add_to_linker(linker)?;
-        wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    match abi {
+        Abi::Sync => snapshot::link(linker),
+        Abi::Async => {
+            wasmtime_wasi::p3::add_to_linker(linker)?;
+            wasmtime_wasi_http::p3::add_to_linker(linker)
+        }
     }
-    Ok(())
 }
 
 /// Whether [`link`] provides the interface a component imports as `name`, with its version.
@@ -24,6 +28,9 @@ pub fn link(abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 /// Every 0.2.x is the same interface with additions (semantic versioning within 0.2), release
 /// candidates are none of them.
 pub fn provides(abi: Abi, name: &str) -> bool {
+    if let Some(interface) = name.strip_suffix(snapshot::VERSION) {
+        return abi == Abi::Sync && snapshot::INTERFACES.contains(&interface);
+    }
     let Some((interface, version)) = name.split_once('@') else { return false };
     if version.contains('-') {
         return false;
@@ -128,6 +135,14 @@ mod tests {
                 assert!(provides(Abi::Async, &name));
             }
         }
+        config.concurrency_support(false);
+        let mut linker = Linker::new(&Engine::new(&config).unwrap());
+        link(Abi::Sync, &mut linker).unwrap();
+        for interface in snapshot::INTERFACES {
+            let name = format!("{interface}{}", snapshot::VERSION);
+            assert!(is_linked(&mut linker, &name) && provides(Abi::Sync, &name), "{name}");
+        }
+        assert!(!provides(Abi::Sync, "wasi:cli/environment@0.2.0-rc-2023-10-18"));
         assert!(provides(Abi::Sync, "wasi:io/streams@0.2.0"));
         assert!(!provides(Abi::Sync, "wasi:http/types@0.3.0"));
         assert!(!provides(Abi::Async, "wasi:http/types@0.3.0-rc-2026-03-15"));

@@ -42,9 +42,14 @@ pub enum Kind {
 pub enum Handler {
     /// `wasi:http/incoming-handler@0.2.x`.
     Wasi02,
+    /// `wasi:http/incoming-handler` of the snapshot that came before, from October 2023.
+    Snapshot,
     /// `wasi:http/handler@0.3.0`.
     Wasi03,
 }
+
+/// What a component of the snapshot answers HTTP with.
+pub(crate) const SNAPSHOT_HANDLER: &str = "wasi:http/incoming-handler@0.2.0-rc-2023-10-18";
 
 /// Which WASI a command is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +137,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         if exports_any("wasi:http/incoming-handler@0.2.") && !exports_any("wasi:http/incoming-handler@0.2.0-")
         {
             Kind::Http(Handler::Wasi02)
+        } else if exports.iter().any(|name| name == SNAPSHOT_HANDLER) {
+            Kind::Http(Handler::Snapshot)
         } else if exports_03("wasi:http/handler") {
             Kind::Http(Handler::Wasi03)
         } else if exports_any("wasi:cli/run@0.2.") {

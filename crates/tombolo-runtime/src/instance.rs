@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tombolo_cap_wasi::snapshot;
 use tombolo_capability::{Guest, Turns};
 use tombolo_model::{Isolation, Limits};
-use wasmtime::component::InstancePre;
+use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{CallHook, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
 
 use crate::service::Place;
@@ -31,6 +33,8 @@ const LEFT_MAX: usize = 64;
 #[derive(Clone)]
 pub(crate) enum Pre {
     Wasi02(ProxyPre<Guest>),
+    /// Of the snapshot that came before.
+    Snapshot(snapshot::ProxyPre<Guest>),
     Wasi03(ServicePre<Guest>),
 }
 
@@ -39,6 +43,7 @@ impl Pre {
     pub(crate) fn code(&self) -> &InstancePre<Guest> {
         match self {
             Self::Wasi02(pre) => pre.instance_pre(),
+            Self::Snapshot(pre) => pre.instance_pre(),
             Self::Wasi03(pre) => pre.instance_pre(),
         }
     }
@@ -47,7 +52,43 @@ impl Pre {
     pub(crate) fn new(handler: crate::inspect::Handler, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
         match handler {
             crate::inspect::Handler::Wasi02 => ProxyPre::new(pre).map(Self::Wasi02),
+            crate::inspect::Handler::Snapshot => snapshot::ProxyPre::new(pre).map(Self::Snapshot),
             crate::inspect::Handler::Wasi03 => ServicePre::new(pre).map(Self::Wasi03),
+        }
+    }
+}
+
+/// The exports of an instance that is given its request and the place of its answer: WASI 0.2 and the snapshot
+/// before it, which have their resources in common.
+pub(crate) enum Incoming {
+    Wasi02(Proxy),
+    Snapshot(snapshot::Proxy),
+}
+
+impl Incoming {
+    /// A new instance of a component that is not of WASI 0.3.
+    pub(crate) async fn new(pre: &Pre, store: &mut Store<Guest>) -> wasmtime::Result<Self> {
+        match pre {
+            Pre::Wasi02(pre) => pre.instantiate_async(store).await.map(Self::Wasi02),
+            Pre::Snapshot(pre) => pre.instantiate_async(store).await.map(Self::Snapshot),
+            Pre::Wasi03(_) => unreachable!("called for components of WASI 0.2"),
+        }
+    }
+
+    /// Has it answer.
+    pub(crate) async fn handle(
+        &self,
+        store: &mut Store<Guest>,
+        request: Resource<HostIncomingRequest>,
+        out: Resource<HostResponseOutparam>,
+    ) -> wasmtime::Result<()> {
+        match self {
+            Self::Wasi02(exports) => {
+                exports.wasi_http_incoming_handler().call_handle(store, request, out).await
+            }
+            Self::Snapshot(exports) => {
+                exports.wasi_http_incoming_handler().call_handle(store, request, out).await
+            }
         }
     }
 }
@@ -92,7 +133,7 @@ type Waiting<E> = Mutex<VecDeque<(Instant, Idle<E>, Place)>>;
 /// Instances that wait for their next request; always empty for a component with fresh ones.
 pub(crate) struct Reserve {
     isolation: Isolation,
-    wasi02: Waiting<Proxy>,
+    wasi02: Waiting<Incoming>,
     wasi03: Waiting<Handler>,
 }
 
@@ -101,7 +142,7 @@ pub(crate) trait Reserved: Sized {
     fn waiting(reserve: &Reserve) -> &Waiting<Self>;
 }
 
-impl Reserved for Proxy {
+impl Reserved for Incoming {
     fn waiting(reserve: &Reserve) -> &Waiting<Self> {
         &reserve.wasi02
     }
@@ -144,7 +185,7 @@ impl Reserve {
     /// Lets go those that waited for too long, as of now.
     pub(crate) fn sweep(&self, now: Instant) {
         let Isolation::Pool { idle_time_max, .. } = self.isolation else { return };
-        expired::<Proxy>(self, now, idle_time_max);
+        expired::<Incoming>(self, now, idle_time_max);
         expired::<Handler>(self, now, idle_time_max);
     }
 }

@@ -82,6 +82,12 @@ pub enum PrepareError {
     /// It is a core module where a component is needed.
     #[error("this is a core module without WASI: it can only be run, with `tombolo run --invoke FUNCTION`")]
     CoreModule,
+    /// It answers HTTP in more than one way, and nothing says which is meant.
+    #[error("it exports more than one HTTP handler, expected one: {}", names.join(", "))]
+    Handlers {
+        /// All of them.
+        names: Vec<String>,
+    },
     /// It needs what this build does not provide.
     #[error("it imports what is not there: {}", names.join(", "))]
     MissingImports {
@@ -166,6 +172,13 @@ impl Runtime {
         let found = inspect::inspect(&bytes)?;
         if found.kind == Kind::Module {
             return Err(PrepareError::CoreModule);
+        }
+        let is_handler = |name: &&String| {
+            name.starts_with("wasi:http/incoming-handler@") || name.starts_with("wasi:http/handler@")
+        };
+        let handlers: Vec<String> = found.exports.iter().filter(is_handler).cloned().collect();
+        if handlers.len() > 1 {
+            return Err(PrepareError::Handlers { names: handlers });
         }
         let digest = Digest::of(&bytes);
         // A WASI 0.1 module becomes a component that has no native async. Of a component, its types
@@ -408,7 +421,9 @@ fn exported(engine: &Engine, component: &Component) -> Option<Kind> {
     let ty = component.component_type();
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix) && !name.contains("-rc-"));
-    if has("wasi:http/incoming-handler@0.2.") {
+    if exports.contains(&inspect::SNAPSHOT_HANDLER) {
+        Some(Kind::Http(Handler::Snapshot))
+    } else if has("wasi:http/incoming-handler@0.2.") {
         Some(Kind::Http(Handler::Wasi02))
     } else if has("wasi:http/handler@0.3.0") {
         Some(Kind::Http(Handler::Wasi03))

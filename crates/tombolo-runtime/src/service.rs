@@ -15,13 +15,12 @@ use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::{Service as Handled, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
 use crate::inspect::{Handler, Kind};
-use crate::instance::{Idle, Pre, Reserve, Reserved, bounded};
+use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, bounded};
 use crate::prepare::{Cold, Prepared, chain};
 use crate::shares::Share;
 use crate::totals::Totals;
@@ -200,7 +199,7 @@ impl Service {
         let (head, heard) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let guest = match &*pre {
-            Pre::Wasi02(_) => self.wasi02(pre, request, head, caller),
+            Pre::Wasi02(_) | Pre::Snapshot(_) => self.wasi02(pre, request, head, caller),
             Pre::Wasi03(_) => self.wasi03(pre, request, head, end, caller),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
@@ -325,7 +324,7 @@ impl Service {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let begun = self.begin::<Proxy>(wasi02(&pre).instance_pre(), caller)?;
+        let begun = self.begin::<Incoming>(pre.code(), caller)?;
         let Begun { mut store, exports, requests } = begun;
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
         let answer = move |answer: Result<_, _>| {
@@ -337,9 +336,9 @@ impl Service {
         Ok(Box::pin(async move {
             let exports = match exports {
                 Some(exports) => exports,
-                None => wasi02(&pre).instantiate_async(&mut store).await?,
+                None => Incoming::new(&pre, &mut store).await?,
             };
-            exports.wasi_http_incoming_handler().call_handle(&mut store, request, out).await?;
+            exports.handle(&mut store, request, out).await?;
             service.reserve.put(Idle { store, exports, requests }, || Place::take(&service));
             Ok(())
         }))
@@ -392,17 +391,10 @@ struct Begun<E> {
     requests: u32,
 }
 
-fn wasi02(pre: &Pre) -> &ProxyPre<Guest> {
-    match pre {
-        Pre::Wasi02(pre) => pre,
-        Pre::Wasi03(_) => unreachable!("called for components of WASI 0.2"),
-    }
-}
-
 fn wasi03(pre: &Pre) -> &ServicePre<Guest> {
     match pre {
         Pre::Wasi03(pre) => pre,
-        Pre::Wasi02(_) => unreachable!("called for components of WASI 0.3"),
+        Pre::Wasi02(_) | Pre::Snapshot(_) => unreachable!("called for components of WASI 0.3"),
     }
 }
 

@@ -114,6 +114,7 @@ fn kind(kind: Kind) -> &'static str {
 fn world(kind: Kind) -> &'static str {
     match kind {
         Kind::Http(Handler::Wasi02) => "wasi:http/proxy@0.2 (serve it with `tombolo up`)",
+        Kind::Http(Handler::Snapshot) => "wasi:http/proxy@0.2.0-rc-2023-10-18 (serve it with `tombolo up`)",
         Kind::Http(Handler::Wasi03) => "wasi:http/service@0.3 (serve it with `tombolo up`)",
         Kind::Command(Version::Wasi02) => "wasi:cli/command@0.2 (run it with `tombolo run`)",
         Kind::Command(Version::Wasi03) => "wasi:cli/command@0.3 (run it with `tombolo run`)",

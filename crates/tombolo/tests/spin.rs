@@ -91,6 +91,7 @@ macro_rules! cells {
     };
 }
 
+cells!(sdk_2, "spin-2": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 cells!(sdk_3, "spin-3": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 cells!(
     sdk_5, "spin-5":
@@ -99,19 +100,27 @@ cells!(
 cells!(sdk_6, "spin-6": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 cells!(sdk_7, "spin-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 
-/// What an SDK needs and this version has not is named when the app is loaded, before any request.
-fn refused(import: &str) {
+/// What an app needs and this version has not is named when the app is loaded, before any request.
+#[test]
+fn what_is_not_there_is_named() {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
-    sandbox.file("app.wat", format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#));
-    let refused = sandbox.tombolo(&["up", "app.wat", "--listen", "127.0.0.1:0"]);
-    assert_eq!(refused.code, Some(1));
-    let named = format!("it imports what is not there: {import}");
-    assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+    for import in ["wasi:cli/environment@0.2.0-rc-2023-10-18", "wasi:http/types@0.3.0-rc-2026-01-06"] {
+        sandbox.file("app.wat", format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#));
+        let refused = sandbox.tombolo(&["up", "app.wat", "--listen", "127.0.0.1:0"]);
+        assert_eq!(refused.code, Some(1));
+        let named = format!("it imports what is not there: {import}");
+        assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+    }
 }
 
-mod sdk_2 {
-    #[test]
-    fn is_refused_by_name() {
-        super::refused("wasi:http/types@0.2.0-rc-2023-10-18");
-    }
+#[test]
+fn two_handlers_are_one_too_many() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    let (one, two) = ("wasi:http/incoming-handler@0.2.0", "wasi:http/handler@0.3.0");
+    let text =
+        format!(r#"(component (instance $i) (export "{one}" (instance $i)) (export "{two}" (instance $i)))"#);
+    sandbox.file("app.wat", text);
+    let refused = sandbox.tombolo(&["up", "app.wat", "--listen", "127.0.0.1:0"]);
+    let named = format!("it exports more than one HTTP handler, expected one: {one}, {two}");
+    assert!(refused.code == Some(1) && refused.stderr.contains(&named), "{}", refused.stderr);
 }

@@ -23,7 +23,7 @@ fn http(request: &Request) -> Response {
     assert_eq!(*request.method(), Method::Post);
     let header = |name: &str| request.header(name).and_then(|value| value.as_str()).unwrap_or_default();
     let text = format!("{} {}", header("spin-path-match-name"), String::from_utf8_lossy(request.body()));
-    Response::builder().status(201).header("x-app", "spin-3").body(text).build()
+    Response::builder().status(201).header("x-app", env!("CARGO_PKG_NAME")).body(text).build()
 }
 
 /// What the address in the query answers, or `refused`.
