@@ -21,6 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-store", &["tombolo-model"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-kv", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-store"]),
+    ("tombolo-redis", &["tombolo-egress", "tombolo-model"]),
+    ("tombolo-cap-redis", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
@@ -29,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-node",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-redis",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",
             "tombolo-cap-wasi",

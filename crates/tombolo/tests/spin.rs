@@ -1,6 +1,7 @@
 //! Apps as they are written against each of Spin's SDKs, unchanged, through the whole program. Each test is a
 //! cell of the table in `docs/spin.md`.
 
+use tombolo_testkit::servers;
 use tombolo_testkit::{Sandbox, Up};
 
 /// An app of one SDK with all that it needs, as Spin's own templates would write it.
@@ -28,7 +29,7 @@ fn app(guest: &str) -> Sandbox {
 
         [component.app]
         source = "app.wasm"
-        allowed_outbound_hosts = ["http://127.0.0.1:*"]
+        allowed_outbound_hosts = ["http://127.0.0.1:*", "redis://127.0.0.1:*"]
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { region = "{{ region }}-west" }
@@ -68,6 +69,12 @@ fn checks(guest: &str, path: &str) {
     }
 }
 
+/// The checks of the app itself against a real server.
+fn redis(guest: &str) {
+    let server = servers::redis::Redis::start();
+    checks(guest, &format!("/redis?{}", server.address()));
+}
+
 macro_rules! cells {
     ($sdk:ident, $guest:literal: $($name:ident at $path:literal),*) => {
         mod $sdk {
@@ -79,6 +86,11 @@ macro_rules! cells {
             #[test]
             fn outbound() {
                 super::outbound($guest);
+            }
+
+            #[test]
+            fn redis() {
+                super::redis($guest);
             }
 
             $(

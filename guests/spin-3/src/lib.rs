@@ -1,5 +1,7 @@
 //! An app as it is written against spin-sdk 3: one path for each interface, each answers `ok`.
 
+mod redis;
+
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
 use spin_sdk::key_value::{self, Store};
 use spin_sdk::sqlite::{self, Connection, Value};
@@ -13,6 +15,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
+        "/redis" => redis::check(request.query()),
         other => panic!("{other}"),
     }
     Response::new(200, "ok")
@@ -55,7 +58,9 @@ fn sqlite() {
     let database = Connection::open_default().unwrap();
     database.execute("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)", &[]).unwrap();
     database.execute("DELETE FROM notes", &[]).unwrap();
-    database.execute("INSERT INTO notes VALUES (?, ?)", &[Value::Integer(1), Value::Text("one".into())]).unwrap();
+    database
+        .execute("INSERT INTO notes VALUES (?, ?)", &[Value::Integer(1), Value::Text("one".into())])
+        .unwrap();
     let found = database.execute("SELECT id, text FROM notes", &[]).unwrap();
     assert_eq!(found.columns, ["id", "text"]);
     let row = found.rows().next().unwrap();
