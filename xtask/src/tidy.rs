@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tombolo-egress",
             "tombolo-gateway",
             "tombolo-model",
+            "tombolo-redis",
             "tombolo-runtime",
             "tombolo-store",
         ],

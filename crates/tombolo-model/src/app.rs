@@ -27,6 +27,8 @@ pub struct App {
     pub base: String,
     /// Where components answer, in the manifest's order.
     pub triggers: Vec<HttpTrigger>,
+    /// Which messages components get, in the manifest's order.
+    pub redis_triggers: Vec<RedisTrigger>,
     /// Routes that are answered as written, in the manifest's order.
     pub responses: Vec<StaticResponse>,
     /// Directories whose files answer, in the manifest's order.
@@ -43,6 +45,17 @@ pub struct HttpTrigger {
     /// The route as the manifest wrote it, before `base` was put in front.
     pub raw_route: String,
     /// Who answers.
+    pub component: ComponentId,
+}
+
+/// One `[[trigger.redis]]`: a channel and the component that gets its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisTrigger {
+    /// The server, as a URL; it may hold a password.
+    pub address: String,
+    /// The channel.
+    pub channel: String,
+    /// Who gets the messages.
     pub component: ComponentId,
 }
 

@@ -23,7 +23,7 @@ pub mod reach;
 pub mod route;
 pub mod runtime_config;
 
-pub use app::{App, Component, FileMount, Files, HttpTrigger, Source, StaticResponse};
+pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
 pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};

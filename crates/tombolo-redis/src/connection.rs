@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use rustix::net::RecvFlags;
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
@@ -84,6 +84,21 @@ impl Connection {
         if !std::mem::take(&mut self.is_ready) {
             return Err(RedisError::Lost);
         }
+        self.send(command).await?;
+        let reply = reply::read(&mut self.stream, budget).await?;
+        self.is_ready = true;
+        match reply {
+            Reply::Error(reason) => Err(RedisError::Server(reason)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Sends a command, for whose answer nobody waits here.
+    ///
+    /// # Errors
+    ///
+    /// If the connection fails.
+    pub async fn send(&mut self, command: &Command) -> Result<(), RedisError> {
         let (head, rest) = command.encoded();
         let stream = self.stream.get_mut();
         match rest.len() {
@@ -95,12 +110,17 @@ impl Connection {
             }
         }
         stream.flush().await?;
-        let reply = reply::read(&mut self.stream, budget).await?;
-        self.is_ready = true;
-        match reply {
-            Reply::Error(reason) => Err(RedisError::Server(reason)),
-            reply => Ok(reply),
-        }
+        Ok(())
+    }
+
+    /// Waits until the server has sent something, or has closed the connection. May be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// If the connection fails.
+    pub async fn readable(&mut self) -> Result<(), RedisError> {
+        self.stream.fill_buf().await?;
+        Ok(())
     }
 
     /// What the server sends without being asked: messages, once it was asked to publish some.

@@ -31,6 +31,8 @@ pub enum Kind {
     Http(Handler),
     /// A component that runs once.
     Command(Version),
+    /// A component that takes messages of Redis, and does none of the above.
+    Redis(Redis),
     /// A component with neither.
     Component,
 }
@@ -42,6 +44,26 @@ pub enum Handler {
     Wasi02,
     /// `wasi:http/handler@0.3.0`.
     Wasi03,
+}
+
+/// How a component takes messages of Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redis {
+    /// `fermyon:spin/inbound-redis`.
+    Unversioned,
+    /// `spin:redis/inbound-redis@3.0.0`.
+    V3,
+}
+
+impl Redis {
+    /// How one with these exports does, if it does.
+    pub fn of<'a>(exports: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        exports.into_iter().find_map(|name| match name {
+            "fermyon:spin/inbound-redis" => Some(Self::Unversioned),
+            "spin:redis/inbound-redis@3.0.0" => Some(Self::V3),
+            _ => None,
+        })
+    }
 }
 
 /// Which WASI a command is of.
@@ -132,7 +154,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         } else if exports.iter().any(|name| name == "wasi:cli/run@0.3.0") {
             Kind::Command(Version::Wasi03)
         } else {
-            Kind::Component
+            Redis::of(exports.iter().map(String::as_str)).map_or(Kind::Component, Kind::Redis)
         }
     } else if found.has_world || imports.iter().any(|name| name.starts_with("wasi_snapshot_preview1::")) {
         let is_command = exports.iter().any(|name| name == "_start");

@@ -12,6 +12,8 @@ use wasmtime::{CallHook, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
 
+use crate::inspect;
+use crate::messages::Subscriber;
 use crate::service::Place;
 
 /// Handles of the engine for each of the host's: a guest has resources of its own, and two ends of
@@ -27,11 +29,21 @@ const WAITING_MAX: usize = 128;
 /// open, and clocks; what grows from request to request is a leak.
 const LEFT_MAX: usize = 64;
 
+/// What a component is called for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// It answers requests.
+    Http(inspect::Handler),
+    /// It takes messages.
+    Redis(inspect::Redis),
+}
+
 /// A component in memory, with its exports found.
 #[derive(Clone)]
 pub(crate) enum Pre {
     Wasi02(ProxyPre<Guest>),
     Wasi03(ServicePre<Guest>),
+    Subscriber(Subscriber),
 }
 
 impl Pre {
@@ -40,14 +52,16 @@ impl Pre {
         match self {
             Self::Wasi02(pre) => pre.instance_pre(),
             Self::Wasi03(pre) => pre.instance_pre(),
+            Self::Subscriber(subscriber) => subscriber.code(),
         }
     }
 
-    /// The component, if it answers HTTP as `handler` says.
-    pub(crate) fn new(handler: crate::inspect::Handler, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
-        match handler {
-            crate::inspect::Handler::Wasi02 => ProxyPre::new(pre).map(Self::Wasi02),
-            crate::inspect::Handler::Wasi03 => ServicePre::new(pre).map(Self::Wasi03),
+    /// The component, if it does what `role` says.
+    pub(crate) fn new(role: Role, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
+        match role {
+            Role::Http(inspect::Handler::Wasi02) => ProxyPre::new(pre).map(Self::Wasi02),
+            Role::Http(inspect::Handler::Wasi03) => ServicePre::new(pre).map(Self::Wasi03),
+            Role::Redis(redis) => Subscriber::new(redis, pre).map(Self::Subscriber),
         }
     }
 }

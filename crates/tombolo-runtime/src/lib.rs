@@ -11,20 +11,24 @@ mod exchange;
 pub mod inspect;
 mod instance;
 pub mod invoke;
+mod messages;
 mod prepare;
 mod service;
 mod shares;
 mod survey;
 mod totals;
+mod trigger;
 
 pub use compile::Compiler;
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
+pub use messages::{Delivery, Placed};
 pub use prepare::{Load, Origin, PrepareError, Prepared, Runtime};
 pub use service::{Service, ServiceConfig, ServiceError};
 pub use survey::{Survey, survey};
 /// What one request used.
 pub use tombolo_capability::{Meter, Usage};
 pub use totals::{Sum, Totals};
+pub use trigger::{NotCalled, Trigger};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tombolo_cap_wasi::adapt::Shape;
 use tombolo_capability::{Abi, AnyCapability};
-use tombolo_runtime::inspect::{self, Handler, Inspection, Kind, Version};
+use tombolo_runtime::inspect::{self, Handler, Inspection, Kind, Redis, Version};
 
 use crate::failure::Failure;
 
@@ -107,7 +107,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Module => "core module",
         Kind::Wasi01(Shape::Command) => "core module of WASI 0.1 (command)",
         Kind::Wasi01(Shape::Reactor) => "core module of WASI 0.1 (reactor)",
-        Kind::Http(_) | Kind::Command(_) | Kind::Component => "component",
+        Kind::Http(_) | Kind::Command(_) | Kind::Redis(_) | Kind::Component => "component",
     }
 }
 
@@ -117,6 +117,8 @@ fn world(kind: Kind) -> &'static str {
         Kind::Http(Handler::Wasi03) => "wasi:http/service@0.3 (serve it with `tombolo up`)",
         Kind::Command(Version::Wasi02) => "wasi:cli/command@0.2 (run it with `tombolo run`)",
         Kind::Command(Version::Wasi03) => "wasi:cli/command@0.3 (run it with `tombolo run`)",
+        Kind::Redis(Redis::Unversioned) => "fermyon:spin/inbound-redis (serve it with `tombolo up`)",
+        Kind::Redis(Redis::V3) => "spin:redis/inbound-redis@3.0.0 (serve it with `tombolo up`)",
         Kind::Module => "none (call a function with `tombolo run --invoke`)",
         Kind::Wasi01(_) | Kind::Component => "its own",
     }

@@ -75,8 +75,49 @@ fn redis(guest: &str) {
     checks(guest, &format!("/redis?{}", server.address()));
 }
 
+/// What is published comes, by an app of its SDK that has nothing but this trigger.
+fn redis_trigger(guest: &str) {
+    let server = servers::redis::Redis::start();
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.guest(guest, "app.wasm");
+    let text = r#"
+        spin_manifest_version = 2
+
+        [application]
+        name = "app"
+
+        [application.trigger.redis]
+        address = "{{ server }}"
+
+        [variables]
+        server = { required = true }
+
+        [[trigger.redis]]
+        channel = "messages"
+        component = "app"
+
+        [component.app]
+        source = "app.wasm"
+        allowed_outbound_hosts = ["{{ server }}"]
+        variables = { server = "{{ server }}" }
+    "#;
+    sandbox.file("spin.toml", text);
+    let mut command = sandbox.command(&["up"]);
+    command.env("SPIN_VARIABLE_SERVER", server.address());
+    let up = Up::spawn(command);
+    server.until(&["PUBSUB", "NUMSUB", "messages"], "messages\n1");
+    server.cli(&["PUBLISH", "messages", "one"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one");
+    server.cli(&["PUBLISH", "messages", "fail"]);
+    up.said("app/app: a message was not handled: ");
+    server.cli(&["PUBLISH", "other", "no"]);
+    server.cli(&["PUBLISH", "messages", "two"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one\ntwo");
+    assert!(up.stop().success());
+}
+
 macro_rules! cells {
-    ($sdk:ident, $guest:literal: $($name:ident at $path:literal),*) => {
+    ($sdk:ident, $guest:literal, $messages:literal: $($name:ident at $path:literal),*) => {
         mod $sdk {
             #[test]
             fn http() {
@@ -93,6 +134,11 @@ macro_rules! cells {
                 super::redis($guest);
             }
 
+            #[test]
+            fn redis_trigger() {
+                super::redis_trigger($messages);
+            }
+
             $(
                 #[test]
                 fn $name() {
@@ -103,12 +149,12 @@ macro_rules! cells {
     };
 }
 
-cells!(sdk_3, "spin-3": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+cells!(sdk_3, "spin-3", "messages-3": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 cells!(
-    sdk_5, "spin-5":
+    sdk_5, "spin-5", "messages-5":
     key_value at "/key-value", variables at "/variables", sqlite_2 at "/sqlite", sqlite_3 at "/sqlite-3"
 );
-cells!(sdk_7, "spin-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+cells!(sdk_7, "spin-7", "messages-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 
 /// What an SDK needs and this version has not is named when the app is loaded, before any request.
 fn refused(import: &str) {

@@ -201,7 +201,7 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn banner(app: &App, address: SocketAddr) -> String {
+fn banner(app: &App, address: Option<SocketAddr>) -> String {
     let components = app
         .triggers
         .iter()
@@ -214,11 +214,19 @@ fn banner(app: &App, address: SocketAddr) -> String {
         .responses
         .iter()
         .map(|response| (response.route.to_string(), format!("always {}", response.status.as_u16())));
-    let routes: Vec<(String, String)> = components.chain(written).chain(assets).collect();
+    let messages = app
+        .redis_triggers
+        .iter()
+        .map(|trigger| (format!("messages of `{}`", trigger.channel), trigger.component.to_string()));
+    let routes: Vec<(String, String)> = components.chain(written).chain(assets).chain(messages).collect();
     let width = routes.iter().map(|(route, _)| route.len()).max().unwrap_or(0);
     let routes: String =
         routes.iter().map(|(route, answerer)| format!("  {route:width$}  {answerer}\n")).collect();
-    format!("Serving {}\n{routes}Listening on http://{address}\n", app.name)
+    let waits = match address {
+        Some(address) => format!("Listening on http://{address}"),
+        None => "Waiting for messages".to_owned(),
+    };
+    format!("Serving {}\n{routes}{waits}\n", app.name)
 }
 
 fn refusal(error: &NodeError, app: &App) -> Failure {
