@@ -20,7 +20,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-capability", &["tombolo-egress", "tombolo-model"]),
     ("tombolo-store", &["tombolo-model"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
-    ("tombolo-cap-kv", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-store"]),
+    (
+        "tombolo-cap-kv",
+        &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis", "tombolo-store"],
+    ),
     ("tombolo-redis", &["tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-redis", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),

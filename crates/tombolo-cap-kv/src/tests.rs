@@ -1,5 +1,7 @@
 use super::*;
-use tombolo_capability::conformance;
+use std::time::Duration;
+
+use tombolo_capability::{HostMemory, MemoryBudget, Meter, conformance};
 use tombolo_egress::{Egress, EgressConfig};
 use tombolo_model::Source;
 use wasmtime::component::ResourceTable;
@@ -8,7 +10,8 @@ use crate::view::Refusal;
 
 fn kv() -> (tempfile::TempDir, Kv) {
     let folder = tempfile::tempdir().unwrap();
-    let files = ["default", "sessions"].map(|label| (label.to_owned(), folder.path().join(label)));
+    let files = ["default", "sessions"]
+        .map(|label| (label.to_owned(), KeyValueStore::File(folder.path().join(label))));
     (folder, Kv::new(files.into()))
 }
 
@@ -19,6 +22,10 @@ fn view(kv: &Kv, labels: &[&str]) -> Result<View, GrantError> {
     };
     let granted = kv.grant(&"shop".parse().unwrap(), &component, &Egress::new(EgressConfig::none()))?;
     Ok(kv.open(&granted))
+}
+
+fn memory() -> HostMemory {
+    MemoryBudget::new(1 << 20, Arc::new(Meter::new(Duration::MAX))).host().clone()
 }
 
 #[test]
@@ -42,12 +49,13 @@ fn a_store_opens_only_with_a_grant() {
     let (_folder, kv) = kv();
     let mut table = ResourceTable::new();
     let mut ungranted = view(&kv, &[]).unwrap();
-    let mut host = Host { view: &mut ungranted, table: &mut table };
+    let memory = memory();
+    let mut host = Host { view: &mut ungranted, table: &mut table, memory: &memory };
     assert!(matches!(host.open("default"), Err(Refusal::AccessDenied)));
     assert!(matches!(host.open("sessions"), Err(Refusal::AccessDenied)));
     assert!(matches!(host.open("other"), Err(Refusal::NoSuchStore)));
     let mut granted = view(&kv, &["default"]).unwrap();
-    let mut host = Host { view: &mut granted, table: &mut table };
+    let mut host = Host { view: &mut granted, table: &mut table, memory: &memory };
     assert!(host.open("default").is_ok());
 }
 
@@ -56,7 +64,8 @@ fn open_stores_are_bounded_and_closing_makes_room() {
     let (_folder, kv) = kv();
     let mut table = ResourceTable::new();
     let mut view = view(&kv, &["default"]).unwrap();
-    let mut host = Host { view: &mut view, table: &mut table };
+    let memory = memory();
+    let mut host = Host { view: &mut view, table: &mut table, memory: &memory };
     let mut open: Vec<_> = (0..256).map(|_| host.open("default").unwrap()).collect();
     assert!(matches!(host.open("default"), Err(Refusal::TableFull)));
     host.close(open.pop().unwrap()).unwrap();

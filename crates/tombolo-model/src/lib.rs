@@ -28,4 +28,4 @@ pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};
 pub use name::{AppName, ComponentId, NameError};
-pub use runtime_config::RuntimeConfig;
+pub use runtime_config::{KeyValueStore, RuntimeConfig};

@@ -15,7 +15,7 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
-use tombolo_model::{App, Isolation};
+use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
@@ -33,8 +33,8 @@ pub struct NodeConfig {
     pub state: PathBuf,
     /// Where it keeps what was compiled; `None` compiles at every start.
     pub artefacts: Option<PathBuf>,
-    /// Files of key-value stores, by label; `default` is in `state` unless it is among them.
-    pub key_value_stores: BTreeMap<String, PathBuf>,
+    /// Where key-value stores are, by label; `default` is in `state` unless it is among them.
+    pub key_value_stores: BTreeMap<String, KeyValueStore>,
     /// Files of SQLite databases, by label; `default` is in `state` unless it is among them.
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Executed in the database `default` before it serves.
@@ -139,7 +139,7 @@ impl Node {
         let mut stores = config.key_value_stores;
         stores
             .entry(tombolo_cap_kv::DEFAULT_LABEL.to_owned())
-            .or_insert_with(|| state.join("key_value.redb"));
+            .or_insert_with(|| KeyValueStore::File(state.join("key_value.redb")));
         let sqlite =
             Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
         let capabilities: Vec<Arc<dyn AnyCapability>> =

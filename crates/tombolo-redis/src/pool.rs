@@ -141,7 +141,7 @@ impl Pool {
     fn empty(self: &Arc<Self>, address: &Arc<Address>) -> Lease {
         self.state().leased += 1;
         let (address, pool) = (Arc::clone(address), Arc::clone(self));
-        Lease { open: None, address, pool, is_kept: false, is_silent: false }
+        Lease { open: None, address, pool, is_kept: false, is_midway: false, is_silent: false }
     }
 
     fn take_back(self: &Arc<Self>, address: Arc<Address>, open: (Connection, Held)) {
@@ -184,6 +184,7 @@ pub struct Lease {
     address: Arc<Address>,
     pool: Arc<Pool>,
     is_kept: bool,
+    is_midway: bool,
     /// There is nothing to tell those who wait: it never had a place.
     is_silent: bool,
 }
@@ -210,13 +211,26 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// Begins what leaves something set on the connection until it is [done](Self::end): if this is dropped
+    /// before, the connection is closed.
+    pub fn begin(&mut self) {
+        self.is_midway = true;
+    }
+
+    /// Nothing is set on the connection any more.
+    pub fn end(&mut self) {
+        self.is_midway = false;
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.is_kept {
             self.pool.state().leased -= 1;
         }
         match self.open.take() {
-            Some(open) if !self.is_kept && open.0.is_ready() => {
+            Some(open) if !self.is_kept && !self.is_midway && open.0.is_ready() => {
                 self.pool.take_back(Arc::clone(&self.address), open);
             }
             open => drop(open),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tombolo_model::{App, Isolation};
+use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_node::{
     Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
     NodeError, Pool,
@@ -120,7 +120,11 @@ impl Up {
         }
         let state = source.root().join(".tombolo");
         // Before anything starts a thread: see `tombolo_confine`.
-        let files: Vec<_> = stores.values().chain(databases.values()).collect();
+        let kept = stores.values().filter_map(|store| match store {
+            KeyValueStore::File(path) => Some(path),
+            KeyValueStore::Redis(_) => None,
+        });
+        let files: Vec<_> = kept.chain(databases.values()).collect();
         self.walls().put_up(|| walls::plan(&source, &app, &state, &files, cache.as_deref()));
         let config = NodeConfig {
             listen: self.listen,
