@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("tombolo-redis", &["tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-redis", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis"]),
+    ("tombolo-cap-mqtt", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-node",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-mqtt",
             "tombolo-cap-redis",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",

@@ -92,7 +92,7 @@ pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
         ("outbound_redis", "bound connections with `outbound_connections_max` in the manifest"),
         ("outbound_pg", "PostgreSQL comes with a later version"),
         ("outbound_mysql", "MySQL comes with a later version"),
-        ("outbound_mqtt", "MQTT comes with a later version"),
+        ("outbound_mqtt", "bound connections with `outbound_connections_max` in the manifest"),
         ("client_tls", "guests trust the roots that browsers trust"),
         ("state_dir", "data is kept in `.tombolo` beside the app"),
         ("log_dir", "logs are kept in `.tombolo/logs` beside the app"),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_mqtt::Mqtt;
 use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
@@ -142,8 +143,13 @@ impl Node {
             .or_insert_with(|| KeyValueStore::File(state.join("key_value.redb")));
         let sqlite =
             Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
-        let capabilities: Vec<Arc<dyn AnyCapability>> =
-            vec![Arc::new(Kv::new(stores)), Arc::new(sqlite), Arc::new(Variables), Arc::new(Redis)];
+        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
+            Arc::new(Kv::new(stores)),
+            Arc::new(sqlite),
+            Arc::new(Variables),
+            Arc::new(Redis),
+            Arc::new(Mqtt),
+        ];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();

@@ -29,7 +29,7 @@ fn app(guest: &str) -> Sandbox {
 
         [component.app]
         source = "app.wasm"
-        allowed_outbound_hosts = ["http://127.0.0.1:*", "redis://127.0.0.1:*"]
+        allowed_outbound_hosts = ["http://127.0.0.1:*", "redis://127.0.0.1:*", "mqtt://127.0.0.1:*"]
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { region = "{{ region }}-west" }
@@ -73,6 +73,16 @@ fn checks(guest: &str, path: &str) {
 fn redis(guest: &str) {
     let server = servers::redis::Redis::start();
     checks(guest, &format!("/redis?{}", server.address()));
+}
+
+/// The checks of the app itself against a real broker, which has each message as it was to be sent.
+fn mqtt(guest: &str) {
+    let broker = servers::mosquitto::Mosquitto::start();
+    let subscription = broker.subscribe("topic", None);
+    checks(guest, &format!("/mqtt?{}", broker.address()));
+    for number in [0, 1, 2, 0, 1, 2] {
+        assert_eq!(subscription.next(), (number.to_string().into_bytes(), number));
+    }
 }
 
 /// What is published comes, by an app of its SDK that has nothing but this trigger.
@@ -132,6 +142,11 @@ macro_rules! cells {
             #[test]
             fn redis() {
                 super::redis($guest);
+            }
+
+            #[test]
+            fn mqtt() {
+                super::mqtt($guest);
             }
 
             #[test]

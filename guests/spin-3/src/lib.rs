@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 3: one path for each interface, each answers `ok`.
 
+mod mqtt;
 mod redis;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
@@ -15,6 +16,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
+        "/mqtt" => mqtt::check(request.query()),
         "/redis" => redis::check(request.query()),
         other => panic!("{other}"),
     }

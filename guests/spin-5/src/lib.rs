@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
+mod mqtt;
 mod redis;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
@@ -16,6 +17,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/variables" => variables(),
         "/sqlite" => sqlite(),
         "/sqlite-3" => sqlite_3(),
+        "/mqtt" => mqtt::check(request.query()),
         "/redis" => redis::check(request.query()),
         other => panic!("{other}"),
     }

@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 7: one path for each interface, each answers `ok`.
 
+mod mqtt;
 mod redis;
 
 use spin_sdk::http::body::IncomingBodyExt;
@@ -18,6 +19,7 @@ async fn handle(request: Request) -> Answer {
         "/key-value" => key_value().await,
         "/variables" => variables().await,
         "/sqlite" => sqlite().await,
+        "/mqtt" => mqtt::check(request.uri().query().unwrap_or_default()).await,
         "/redis" => redis::check(request.uri().query().unwrap_or_default()).await,
         other => panic!("{other}"),
     }

@@ -1,6 +1,7 @@
 //! Real servers, as Debian packages them: each on a port of its own, with its data in a folder that is gone after
 //! the test.
 
+pub mod mosquitto;
 pub mod redis;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
