@@ -53,6 +53,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-mqtt",
+            "tombolo-cap-redis",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",
             "tombolo-cap-wasi",

@@ -27,6 +27,9 @@ use view::{Account, Host};
 #[derive(Debug)]
 pub struct Redis;
 
+/// Types alone, which a subscriber of spin-sdk up to 5 imports beside its export.
+const TYPES: &str = "fermyon:spin/redis-types";
+
 /// What one component was granted.
 pub struct Granted {
     egress: Arc<Egress>,
@@ -53,15 +56,16 @@ impl Capability for Redis {
     type View = View;
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
-        let all = &["fermyon:spin/redis@2.0.0", "spin:redis/redis@3.0.0"];
+        let all = &["fermyon:spin/redis@2.0.0", TYPES, "spin:redis/redis@3.0.0"];
         match abi {
-            Abi::Sync => &all[..1],
+            Abi::Sync => &all[..2],
             Abi::Async => all,
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         spin2::redis::add_to_linker::<_, HasRedis>(linker, host)?;
+        linker.instance(TYPES)?;
         if abi == Abi::Async {
             spin3::redis::add_to_linker::<_, HasRedis>(linker, host)?;
         }

@@ -126,7 +126,7 @@ fn world(kind: Kind) -> &'static str {
 
 /// The grants that imports can make use of. Toolchains import more than a program uses.
 fn grants(imports: &[String]) -> Vec<&'static str> {
-    const GRANTS: [(&str, &str); 11] = [
+    const GRANTS: &[(&str, &str)] = &[
         ("wasi:cli/environment@", "environment variables: --env, `environment`"),
         ("wasi:filesystem/", "directories: --dir, `files`"),
         ("wasi:http/outgoing-handler@", "requests to other hosts: `allowed_outbound_hosts`"),
@@ -137,6 +137,10 @@ fn grants(imports: &[String]) -> Vec<&'static str> {
         ("wasi:keyvalue/", "key-value stores: `key_value_stores`"),
         ("fermyon:spin/sqlite@", "SQLite databases: `sqlite_databases`"),
         ("spin:sqlite/", "SQLite databases: `sqlite_databases`"),
+        ("fermyon:spin/redis@", "Redis servers: `allowed_outbound_hosts`"),
+        ("spin:redis/redis@", "Redis servers: `allowed_outbound_hosts`"),
+        ("fermyon:spin/mqtt@", "MQTT brokers: `allowed_outbound_hosts`"),
+        ("spin:mqtt/", "MQTT brokers: `allowed_outbound_hosts`"),
         ("wasi:config/", "variables: `variables`"),
     ];
     let mut found: Vec<&str> = GRANTS
@@ -166,6 +170,8 @@ fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
     let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
-    let capabilities: [&dyn AnyCapability; 3] = [&kv, &sqlite, &tombolo_cap_variables::Variables];
+    let (variables, redis, mqtt) =
+        (tombolo_cap_variables::Variables, tombolo_cap_redis::Redis, tombolo_cap_mqtt::Mqtt);
+    let capabilities: [&dyn AnyCapability; 5] = [&kv, &sqlite, &variables, &redis, &mqtt];
     capabilities.iter().flat_map(|capability| capability.interfaces(abi)).copied().collect()
 }

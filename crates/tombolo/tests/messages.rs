@@ -87,6 +87,28 @@ fn a_drain_waits_for_messages_at_work() {
     subscribed(&server, "all", 0);
 }
 
+/// Both triggers in one app; one that had no routes has no port to serve them at when they come.
+#[test]
+fn an_app_may_have_routes_beside() {
+    let server = Redis::start();
+    let sandbox = app(&server, "all", "");
+    let alone = Up::start(&sandbox, &["--watch"]);
+    sandbox.guest("web", "web.wasm");
+    let route =
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"web\"\n[component.web]\nsource = \"web.wasm\"\n";
+    sandbox.file("spin.toml", manifest(&server, "all", route));
+    alone.said("no port is open: start it again to serve HTTP\nThe app is served as it was before");
+    server.cli(&["PUBLISH", "all", "one"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one");
+    drop(alone);
+    let up = Up::start(&sandbox, &[]);
+    subscribed(&server, "all", 1);
+    assert_eq!(up.get("/").text(), "hello");
+    server.cli(&["PUBLISH", "all", "two"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one\ntwo");
+    assert!(up.stop().success());
+}
+
 #[test]
 fn what_changes_is_subscribed_to_anew() {
     let server = Redis::start();
