@@ -18,6 +18,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/sqlite" => sqlite(),
         "/sqlite-3" => sqlite_3(),
         "/mqtt" => mqtt::check(request.query()),
+        "/redis-wait" => redis::wait(request.query()),
         "/redis" => redis::check(request.query()),
         other => panic!("{other}"),
     }

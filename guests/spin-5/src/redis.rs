@@ -38,3 +38,10 @@ pub fn check(address: &str) {
     assert!(matches!(Connection::open("redis://127.0.0.2:6379"), Err(Error::InvalidAddress)));
     assert!(matches!(Connection::open("redis://127.0.0.1:1"), Err(Error::Other(_))));
 }
+
+/// Waits for what does not come, on a connection of its own.
+pub fn wait(address: &str) {
+    let redis = Connection::open(address).unwrap();
+    let parameters = [RedisParameter::Binary(b"nothing".to_vec()), RedisParameter::Int64(0)];
+    redis.execute("BLPOP", &parameters).unwrap();
+}

@@ -20,6 +20,7 @@ async fn handle(request: Request) -> Answer {
         "/variables" => variables().await,
         "/sqlite" => sqlite().await,
         "/mqtt" => mqtt::check(request.uri().query().unwrap_or_default()).await,
+        "/redis-wait" => redis::wait(request.uri().query().unwrap_or_default()).await,
         "/redis" => redis::check(request.uri().query().unwrap_or_default()).await,
         other => panic!("{other}"),
     }

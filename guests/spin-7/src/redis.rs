@@ -37,3 +37,10 @@ pub async fn check(address: &str) {
     assert!(matches!(Connection::open("redis://127.0.0.2:6379").await, Err(Error::InvalidAddress)));
     assert!(matches!(Connection::open("redis://127.0.0.1:1").await, Err(Error::Other(_))));
 }
+
+/// Waits for what does not come, on a connection of its own.
+pub async fn wait(address: &str) {
+    let redis = Connection::open(address).await.unwrap();
+    let parameters = [RedisParameter::Binary(b"nothing".to_vec()), RedisParameter::Int64(0)];
+    redis.execute("BLPOP", parameters).await.unwrap();
+}
