@@ -1,9 +1,10 @@
 //! Key-value stores for guests: `fermyon:spin/key-value@2.0.0`, `wasi:keyvalue@0.2.0-draft2` and
-//! `spin:key-value@3.0.0` over one embedded store.
+//! `spin:key-value@3.0.0` over one embedded store, or over Redis.
 //!
 //! A guest opens a store by label. A label its manifest does not name is `access-denied`, one that
 //! nobody defined `no-such-store`. All three interfaces see the same keys.
 
+mod redis;
 mod spin2;
 mod spin3;
 mod view;
@@ -15,29 +16,53 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, KeyValueStore};
+use tombolo_redis::{Address, Connector, Pool};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 use wasmtime::component::{HasData, Linker};
 
 pub use view::View;
-use view::{Host, Label, Stores};
+use view::{Embedded, Host, Label, Place, Stores};
 
-/// The stores a node has, each a file of the embedded store.
+/// The stores a node has, each a file of the embedded store or a database of a Redis server.
 ///
 /// A file is opened, and made, for the first component that was granted a store in it: an app that keeps
 /// nothing leaves nothing on the disk.
 pub struct Kv {
-    files: BTreeMap<String, PathBuf>,
+    stores: BTreeMap<String, KeyValueStore>,
     open: Mutex<HashMap<PathBuf, KeyValue>>,
+    /// Connections to Redis servers.
+    pools: Mutex<HashMap<Address, Arc<Pool>>>,
 }
+
+/// Connections to one Redis server at once, for all apps that have a store there; one more waits.
+const CONNECTIONS_MAX: usize = 32;
 
 /// The label of the store every app has.
 pub const DEFAULT_LABEL: &str = "default";
 
 impl Kv {
-    /// The stores of these labels, each in its file and there apart for each app.
-    pub fn new(files: BTreeMap<String, PathBuf>) -> Self {
-        Self { files, open: Mutex::default() }
+    /// The stores of these labels. In a file they are apart for each app; a database of Redis is one store.
+    pub fn new(stores: BTreeMap<String, KeyValueStore>) -> Self {
+        Self { stores, open: Mutex::default(), pools: Mutex::default() }
+    }
+
+    fn place(&self, app: &AppName, label: &str, store: &KeyValueStore) -> Result<Place, String> {
+        match store {
+            KeyValueStore::File(path) => {
+                let store = self.store(path).map_err(|error| chain(&error))?;
+                Ok(Place::Embedded(Embedded { store, namespace: Namespace::new(app, label) }))
+            }
+            KeyValueStore::Redis(url) => {
+                // It may hold a password, so it is not repeated.
+                let address =
+                    Address::parse(url).map_err(|error| format!("the `url` of `{label}` is {error}"))?;
+                let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+                let new = || Pool::new(Connector::operator(CONNECTIONS_MAX));
+                let pool = Arc::clone(pools.entry(address.clone()).or_insert_with(new));
+                Ok(Place::Redis(pool, Arc::new(address)))
+            }
+        }
     }
 
     fn store(&self, path: &Path) -> Result<KeyValue, StoreError> {
@@ -59,8 +84,8 @@ impl HasData for HasKv {
 }
 
 fn host(guest: &mut Guest) -> Host<'_> {
-    let (view, table) = guest.view::<View>();
-    Host { view, table }
+    let (view, table, memory) = guest.view_and_memory::<View>();
+    Host { view, table, memory }
 }
 
 impl Capability for Kv {
@@ -101,15 +126,15 @@ impl Capability for Kv {
         let refuse =
             |reason| GrantError { component: component.id.to_string(), field: "key_value_stores", reason };
         let label = |label: &String| {
-            let path = self.files.get(label).ok_or_else(|| {
-                let known: Vec<String> = self.files.keys().map(|known| format!("`{known}`")).collect();
+            let store = self.stores.get(label).ok_or_else(|| {
+                let known: Vec<String> = self.stores.keys().map(|known| format!("`{known}`")).collect();
                 refuse(format!("there is no store `{label}`, expected {}", known.join(" or ")))
             })?;
-            let store = self.store(path).map_err(|error| refuse(chain(&error)))?;
-            Ok(Label { name: label.clone(), namespace: Namespace::new(app, label), store })
+            let place = self.place(app, label, store).map_err(refuse)?;
+            Ok(Label { name: label.clone(), place })
         };
         let granted = component.key_value_stores.iter().map(label).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Stores { granted, labels: self.files.keys().cloned().collect() }))
+        Ok(Arc::new(Stores { granted, labels: self.stores.keys().cloned().collect() }))
     }
 
     fn open(&self, granted: &Self::Granted) -> View {

@@ -39,7 +39,7 @@ impl key_value::HostStore for Host<'_> {
     }
 
     async fn get(&mut self, store: Handle, key: String) -> Answer<Option<Vec<u8>>> {
-        Ok(self.store(&store)?.get(&key).map_err(Error::from))
+        Ok(self.store(&store)?.get(&key).await.map_err(Error::from))
     }
 
     async fn set(&mut self, store: Handle, key: String, value: Vec<u8>) -> Answer<()> {
@@ -51,11 +51,11 @@ impl key_value::HostStore for Host<'_> {
     }
 
     async fn exists(&mut self, store: Handle, key: String) -> Answer<bool> {
-        Ok(self.store(&store)?.exists(&key).map_err(Error::from))
+        Ok(self.store(&store)?.exists(&key).await.map_err(Error::from))
     }
 
     async fn get_keys(&mut self, store: Handle) -> Answer<Vec<String>> {
-        Ok(self.store(&store)?.keys().map_err(Error::from))
+        Ok(self.store(&store)?.keys().await.map_err(Error::from))
     }
 
     async fn drop(&mut self, store: Handle) -> wasmtime::Result<()> {

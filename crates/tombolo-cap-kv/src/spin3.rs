@@ -11,7 +11,7 @@ use wasmtime::component::{
 };
 
 use crate::HasKv;
-use crate::view::{Host, OpenStore, Refusal};
+use crate::view::{Host, OpenStore, Page, Refusal};
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -55,7 +55,7 @@ impl key_value::HostStoreWithStore<Guest> for HasKv {
     }
 
     async fn get(accessor: &Accessor<Guest, Self>, handle: Handle, key: String) -> Answer<Option<Vec<u8>>> {
-        Ok(store(accessor, &handle)?.get(&key).map_err(Error::from))
+        Ok(store(accessor, &handle)?.get(&key).await.map_err(Error::from))
     }
 
     async fn set(
@@ -72,7 +72,7 @@ impl key_value::HostStoreWithStore<Guest> for HasKv {
     }
 
     async fn exists(accessor: &Accessor<Guest, Self>, handle: Handle, key: String) -> Answer<bool> {
-        Ok(store(accessor, &handle)?.exists(&key).map_err(Error::from))
+        Ok(store(accessor, &handle)?.exists(&key).await.map_err(Error::from))
     }
 
     async fn get_keys(
@@ -82,8 +82,10 @@ impl key_value::HostStoreWithStore<Guest> for HasKv {
         let store = store(accessor, &handle)?;
         let (ended, end) = tokio::sync::oneshot::channel();
         accessor.with(|mut access| {
-            let keys =
-                StreamReader::new(&mut access, KeyProducer { store, after: None, ended: Some(ended) })?;
+            let keys = StreamReader::new(
+                &mut access,
+                KeyProducer { store, pending: None, after: None, ended: Some(ended) },
+            )?;
             // The producer was dropped before its end: who stopped reading has nothing to learn.
             let end =
                 FutureReader::new(&mut access, async { wasmtime::error::Ok(end.await.unwrap_or(Ok(()))) })?;
@@ -96,9 +98,13 @@ impl key_value::HostStoreWithStore<Guest> for HasKv {
     }
 }
 
+type NextPage = Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send>>;
+
 /// Keys, a page at a time as the guest reads them.
 struct KeyProducer {
     store: OpenStore,
+    /// The next page, while it is waited for.
+    pending: Option<NextPage>,
     after: Option<String>,
     /// Taken when the end is told.
     ended: Option<tokio::sync::oneshot::Sender<Result<(), Error>>>,
@@ -118,20 +124,35 @@ impl<D> StreamProducer<D> for KeyProducer {
 
     fn poll_produce<'a>(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         mut store: StoreContextMut<'a, D>,
         mut destination: Destination<'a, String, VecBuffer<String>>,
-        _finish: bool,
+        finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
         if destination.remaining(&mut store) == Some(0) {
-            // A read of nothing asks whether there is something: reading the store never waits.
+            // A read of nothing asks whether there is something: the read behind it waits for that.
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        match self.store.page(self.after.as_deref()) {
-            Ok((keys, more)) => {
-                self.after = keys.last().cloned();
+        if self.ended.is_none() {
+            // Asked again behind the last page, while what was read is still taken.
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        }
+        let Self { store, pending, after, .. } = &mut *self;
+        let page = pending.get_or_insert_with(|| {
+            let (store, after) = (store.clone(), after.take());
+            Box::pin(async move { store.page(after.as_deref()).await })
+        });
+        let page = match page.as_mut().poll(context) {
+            Poll::Ready(page) => page,
+            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => return Poll::Pending,
+        };
+        self.pending = None;
+        match page {
+            Ok(Page { keys, next }) => {
                 destination.set_buffer(keys.into());
-                if more {
+                if next.is_some() {
+                    self.after = next;
                     return Poll::Ready(Ok(StreamResult::Completed));
                 }
                 self.end(Ok(()));

@@ -1,10 +1,10 @@
 //! `wasi:keyvalue@0.2.0-draft2`: store, atomics and batch.
 
 use tombolo_model::Digest;
-use tombolo_store::key_value::{Swap, VALUE_BYTES_MAX};
+use tombolo_store::key_value::Swap;
 use wasmtime::component::Resource;
 
-use crate::view::{Host, OpenStore, Refusal};
+use crate::view::{Host, OpenStore, Page, Refusal};
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -47,12 +47,6 @@ impl From<Refusal> for Error {
     }
 }
 
-impl From<tombolo_store::StoreError> for Error {
-    fn from(error: tombolo_store::StoreError) -> Self {
-        Refusal::from(error).into()
-    }
-}
-
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 type Bucket = Resource<OpenStore>;
 
@@ -64,7 +58,7 @@ impl store::Host for Host<'_> {
 
 impl store::HostBucket for Host<'_> {
     async fn get(&mut self, bucket: Bucket, key: String) -> Answer<Option<Vec<u8>>> {
-        Ok(self.store(&bucket)?.get(&key).map_err(Error::from))
+        Ok(self.store(&bucket)?.get(&key).await.map_err(Error::from))
     }
 
     async fn set(&mut self, bucket: Bucket, key: String, value: Vec<u8>) -> Answer<()> {
@@ -76,16 +70,12 @@ impl store::HostBucket for Host<'_> {
     }
 
     async fn exists(&mut self, bucket: Bucket, key: String) -> Answer<bool> {
-        Ok(self.store(&bucket)?.exists(&key).map_err(Error::from))
+        Ok(self.store(&bucket)?.exists(&key).await.map_err(Error::from))
     }
 
-    /// The cursor is the last key of the page before.
     async fn list_keys(&mut self, bucket: Bucket, cursor: Option<String>) -> Answer<KeyResponse> {
-        let page = self.store(&bucket)?.page(cursor.as_deref()).map(|(keys, more)| {
-            let cursor = keys.last().filter(|_| more).cloned();
-            KeyResponse { keys, cursor }
-        });
-        Ok(page.map_err(Error::from))
+        let page = self.store(&bucket)?.page(cursor.as_deref()).await;
+        Ok(page.map(|Page { keys, next }| KeyResponse { keys, cursor: next }).map_err(Error::from))
     }
 
     async fn drop(&mut self, bucket: Bucket) -> wasmtime::Result<()> {
@@ -99,43 +89,29 @@ impl batch::Host for Host<'_> {
         bucket: Bucket,
         keys: Vec<String>,
     ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
-        let bucket = self.store(&bucket)?;
-        let mut bytes = 0;
-        let get = |key: String| {
-            let value = bucket.get(&key)?;
-            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-            if bytes > VALUE_BYTES_MAX {
-                let reason = format!("more than {VALUE_BYTES_MAX} bytes in one answer: ask for fewer keys");
-                return Err(Refusal::Other(reason));
-            }
-            Ok((key, value))
-        };
-        Ok(keys.into_iter().map(get).collect::<Result<_, Refusal>>().map_err(Error::from))
+        let values = self.store(&bucket)?.get_many(&keys).await;
+        Ok(values.map(|values| keys.into_iter().zip(values).collect()).map_err(Error::from))
     }
 
     async fn set_many(&mut self, bucket: Bucket, entries: Vec<(String, Vec<u8>)>) -> Answer<()> {
-        let OpenStore { store, namespace } = self.store(&bucket)?;
-        Ok(store.set_many(&namespace, entries).await.map_err(Error::from))
+        Ok(self.store(&bucket)?.set_many(entries).await.map_err(Error::from))
     }
 
     async fn delete_many(&mut self, bucket: Bucket, keys: Vec<String>) -> Answer<()> {
-        let OpenStore { store, namespace } = self.store(&bucket)?;
-        Ok(store.delete_many(&namespace, keys).await.map_err(Error::from))
+        Ok(self.store(&bucket)?.delete_many(keys).await.map_err(Error::from))
     }
 }
 
 impl atomics::Host for Host<'_> {
     async fn increment(&mut self, bucket: Bucket, key: String, delta: i64) -> Answer<i64> {
-        let OpenStore { store, namespace } = self.store(&bucket)?;
-        Ok(store.increment(&namespace, key, delta).await.map_err(Error::from))
+        Ok(self.store(&bucket)?.increment(key, delta).await.map_err(Error::from))
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
         let Cas { bucket, key, seen } = self.table.delete(cas)?;
-        let OpenStore { store, namespace } = &bucket;
-        match store.swap(namespace, key.clone(), seen, value).await {
+        match bucket.swap(&key, seen, value).await {
             Ok(Swap::Done) => Ok(Ok(())),
-            Ok(Swap::Changed) => match bucket.get(&key) {
+            Ok(Swap::Changed) => match bucket.get(&key).await {
                 // The guest gets the value of now, to try again with.
                 Ok(now) => {
                     let seen = digest(now.as_deref());
@@ -151,7 +127,7 @@ impl atomics::Host for Host<'_> {
 impl atomics::HostCas for Host<'_> {
     async fn new(&mut self, bucket: Bucket, key: String) -> Answer<Resource<Cas>> {
         let bucket = self.store(&bucket)?;
-        match bucket.get(&key) {
+        match bucket.get(&key).await {
             Ok(now) => Ok(Ok(self.table.push(Cas { bucket, key, seen: digest(now.as_deref()) })?)),
             Err(refusal) => Ok(Err(refusal.into())),
         }
@@ -159,7 +135,7 @@ impl atomics::HostCas for Host<'_> {
 
     async fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
         let cas = self.table.get_mut(&cas)?;
-        match cas.bucket.get(&cas.key) {
+        match cas.bucket.get(&cas.key).await {
             Ok(now) => {
                 cas.seen = digest(now.as_deref());
                 Ok(Ok(now))

@@ -9,7 +9,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpVi
 
 use crate::capability::Grants;
 use crate::held::{held_bytes, left};
-use crate::memory::MemoryBudget;
+use crate::memory::{HostMemory, MemoryBudget};
 use crate::meter::Meter;
 
 /// Bytes of one set of headers or trailers that a guest makes. The public side of a node takes no more
@@ -91,6 +91,12 @@ impl Guest {
 
     /// The view of type `V`, opened if this is the first call for it, and the resources beside it.
     pub fn view<V: Any + Send>(&mut self) -> (&mut V, &mut ResourceTable) {
+        let (view, table, _) = self.view_and_memory();
+        (view, table)
+    }
+
+    /// The same, with what the host takes from for what it holds besides resources.
+    pub fn view_and_memory<V: Any + Send>(&mut self) -> (&mut V, &mut ResourceTable, &HostMemory) {
         let open = self.views.iter().position(|view| view.is::<V>());
         let index = open.unwrap_or_else(|| {
             let view = self.grants.open::<V>();
@@ -98,7 +104,7 @@ impl Guest {
             self.views.len() - 1
         });
         let view = self.views[index].downcast_mut().expect("found, or opened, by this type");
-        (view, &mut self.table)
+        (view, &mut self.table, self.memory.host())
     }
 
     /// The bound on the memory of the instance, and its use.

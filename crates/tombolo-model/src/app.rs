@@ -1,6 +1,7 @@
 //! An application as it is meant: parsed, resolved against nothing yet.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use http::{HeaderMap, StatusCode};
@@ -27,6 +28,8 @@ pub struct App {
     pub base: String,
     /// Where components answer, in the manifest's order.
     pub triggers: Vec<HttpTrigger>,
+    /// Which messages components get, in the manifest's order.
+    pub redis_triggers: Vec<RedisTrigger>,
     /// Routes that are answered as written, in the manifest's order.
     pub responses: Vec<StaticResponse>,
     /// Directories whose files answer, in the manifest's order.
@@ -44,6 +47,26 @@ pub struct HttpTrigger {
     pub raw_route: String,
     /// Who answers.
     pub component: ComponentId,
+}
+
+/// One `[[trigger.redis]]`: a channel and the component that gets its messages.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisTrigger {
+    /// The server, as a URL; it may hold a password.
+    pub address: String,
+    /// The channel.
+    pub channel: String,
+    /// Who gets the messages.
+    pub component: ComponentId,
+}
+
+/// Without the address, for its password.
+impl fmt::Debug for RedisTrigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { channel, component, .. } = self;
+        let mut text = f.debug_struct("RedisTrigger");
+        text.field("channel", channel).field("component", component).finish_non_exhaustive()
+    }
 }
 
 /// One `[[trigger.http]]` with a `static_response`: it is answered without a component.

@@ -23,9 +23,9 @@ pub mod reach;
 pub mod route;
 pub mod runtime_config;
 
-pub use app::{App, Component, FileMount, Files, HttpTrigger, Source, StaticResponse};
+pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
 pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};
 pub use name::{AppName, ComponentId, NameError};
-pub use runtime_config::RuntimeConfig;
+pub use runtime_config::{KeyValueStore, RuntimeConfig};

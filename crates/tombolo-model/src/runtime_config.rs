@@ -7,6 +7,7 @@
 //! Source: Spin, `crates/runtime-config`, `crates/sqlite`, `crates/key-value-spin`, `crates/variables`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -19,12 +20,31 @@ use crate::manifest::read::{lower_snake, required};
 /// A runtime configuration, with paths as they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeConfig {
-    /// The file of each key-value store, by label; relative to the folder of the configuration.
-    pub key_value_stores: BTreeMap<String, PathBuf>,
+    /// Where each key-value store is, by label; files are relative to the folder of the configuration.
+    pub key_value_stores: BTreeMap<String, KeyValueStore>,
     /// The file of each SQLite database, by label; relative to the working directory, as in Spin.
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Where values of variables come from; the first that has one counts.
     pub variables: Vec<VariablesProvider>,
+}
+
+/// Where a key-value store is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeyValueStore {
+    /// In a file of the embedded store.
+    File(PathBuf),
+    /// In the database of a Redis server, whose URL may hold a password.
+    Redis(String),
+}
+
+/// Without the URL, for its password.
+impl fmt::Debug for KeyValueStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Redis(_) => f.write_str("Redis"),
+        }
+    }
 }
 
 /// Where values of variables come from.
@@ -61,18 +81,18 @@ pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
     let table = document.parse()?;
     let root = Fields::root(&document, &table);
     let config = RuntimeConfig {
-        key_value_stores: files(&root, "key_value_store", "redis, azure_cosmos and aws_dynamo are not")?,
-        sqlite_databases: files(&root, "sqlite_database", "libsql is not")?,
+        key_value_stores: key_value_stores(&root)?,
+        sqlite_databases: sqlite_databases(&root)?,
         variables: variables(&root)?,
     };
     for (field, hint) in [
         ("llm_compute", "inference comes with a later version"),
         ("outbound_networking", "which addresses a host opens is in docs/manifest.md"),
         ("outbound_http", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_redis", "Redis comes with a later version"),
+        ("outbound_redis", "bound connections with `outbound_connections_max` in the manifest"),
         ("outbound_pg", "PostgreSQL comes with a later version"),
         ("outbound_mysql", "MySQL comes with a later version"),
-        ("outbound_mqtt", "MQTT comes with a later version"),
+        ("outbound_mqtt", "bound connections with `outbound_connections_max` in the manifest"),
         ("client_tls", "guests trust the roots that browsers trust"),
         ("state_dir", "data is kept in `.tombolo` beside the app"),
         ("log_dir", "logs are kept in `.tombolo/logs` beside the app"),
@@ -83,29 +103,63 @@ pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
     Ok(config)
 }
 
-/// `[<field>.<label>] type = "spin"`, with the file that a label is.
-fn files(
+/// `[key_value_store.<label>]`: a file, or a Redis server.
+fn key_value_stores(root: &Fields<'_>) -> Result<BTreeMap<String, KeyValueStore>, ManifestError> {
+    let hint =
+        "`spin`, a file of this machine, and `redis` are supported; azure_cosmos and aws_dynamo are not";
+    labelled(root, "key_value_store", hint, |table, kind| {
+        Ok(match kind {
+            "spin" => Some(KeyValueStore::File(file(table)?)),
+            "redis" => {
+                let url = required(table, "url", "the server, `redis://host:port/database`")?;
+                Some(KeyValueStore::Redis(url.value.to_owned()))
+            }
+            _ => None,
+        })
+    })
+}
+
+/// `[sqlite_database.<label>]`: a file.
+fn sqlite_databases(root: &Fields<'_>) -> Result<BTreeMap<String, PathBuf>, ManifestError> {
+    let hint = "`spin`, a file of this machine, is supported; libsql is not";
+    labelled(
+        root,
+        "sqlite_database",
+        hint,
+        |table, kind| {
+            if kind == "spin" { file(table).map(Some) } else { Ok(None) }
+        },
+    )
+}
+
+/// Each `[<field>.<label>]` as `read` reads its table, by its `type`; `hint` says which types there are.
+fn labelled<T>(
     root: &Fields<'_>,
     field: &'static str,
-    others: &str,
-) -> Result<BTreeMap<String, PathBuf>, ManifestError> {
+    hint: &str,
+    read: impl Fn(&Fields<'_>, &str) -> Result<Option<T>, ManifestError>,
+) -> Result<BTreeMap<String, T>, ManifestError> {
     let Some(tables) = root.table(field)? else { return Ok(BTreeMap::new()) };
-    let file = |(label, value): (Placed<&str>, &Spanned<DeValue<'_>>)| {
+    let entry = |(label, value): (Placed<&str>, &Spanned<DeValue<'_>>)| {
         let table = tables.entry_table(label.value, value)?;
         let kind = required(&table, "type", "`spin`")?;
-        if kind.value != "spin" {
+        let Some(found) = read(&table, kind.value)? else {
             let message = format!("the type `{}` is not supported by this version of tombolo", kind.value);
-            let hint = Some(format!("`spin`, a file of this machine, is supported; {others}"));
-            return Err(ManifestError { hint, ..table.error(kind.span, message) });
-        }
-        let path = required(&table, "path", "the file it is kept in: what is only in memory keeps nothing")?;
-        if path.value.is_empty() {
-            return Err(table.error(path.span, "`path` is empty, expected the file it is kept in"));
-        }
+            return Err(ManifestError { hint: Some(hint.to_owned()), ..table.error(kind.span, message) });
+        };
         table.done()?;
-        Ok((label.value.to_owned(), PathBuf::from(path.value)))
+        Ok((label.value.to_owned(), found))
     };
-    tables.entries().map(file).collect()
+    tables.entries().map(entry).collect()
+}
+
+/// The `path` of a table with `type = "spin"`.
+fn file(table: &Fields<'_>) -> Result<PathBuf, ManifestError> {
+    let path = required(table, "path", "the file it is kept in: what is only in memory keeps nothing")?;
+    if path.value.is_empty() {
+        return Err(table.error(path.span, "`path` is empty, expected the file it is kept in"));
+    }
+    Ok(PathBuf::from(path.value))
 }
 
 /// `[[variables_provider]]`, once called `[[config_provider]]`.
@@ -156,6 +210,7 @@ mod tests {
     fn labels_become_files_and_providers_keep_their_order() {
         let text = "[key_value_store.default]\ntype = \"spin\"\npath = \"kv.redb\"\n\
             [key_value_store.cache]\ntype = \"spin\"\npath = \"/data/cache.redb\"\n\
+            [key_value_store.shared]\ntype = \"redis\"\nurl = \"redis://cache/1\"\n\
             [sqlite_database.users]\ntype = \"spin\"\npath = \"users.db\"\n\
             [[variables_provider]]\ntype = \"static\"\nvalues = { region = \"eu\" }\n\
             [[variables_provider]]\ntype = \"env\"\nprefix = \"APP\"\ndotenv_path = \"vars.env\"\n\
@@ -167,7 +222,11 @@ mod tests {
         assert_eq!(
             config,
             RuntimeConfig {
-                key_value_stores: files(&[("default", "kv.redb"), ("cache", "/data/cache.redb")]),
+                key_value_stores: BTreeMap::from([
+                    ("default".into(), KeyValueStore::File("kv.redb".into())),
+                    ("cache".into(), KeyValueStore::File("/data/cache.redb".into())),
+                    ("shared".into(), KeyValueStore::Redis("redis://cache/1".into())),
+                ]),
                 sqlite_databases: files(&[("users", "users.db")]),
                 variables: vec![
                     VariablesProvider::Static(BTreeMap::from([("region".into(), "eu".into())])),

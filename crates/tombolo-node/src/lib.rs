@@ -6,6 +6,7 @@
 pub mod files;
 mod load;
 mod logs;
+mod messages;
 mod node;
 
 pub use load::LoadError;

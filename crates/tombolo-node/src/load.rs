@@ -1,28 +1,33 @@
 //! From an app to a table of what answers.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::files::{self, FilesError};
+use crate::messages::{self, Wanted};
 use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Egress, EgressConfig};
 use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
-use tombolo_model::{App, Component, ComponentId, HttpTrigger, Isolation, Source, StaticAssets};
-use tombolo_runtime::{Load, PrepareError, Runtime, Service, ServiceConfig};
+use tombolo_model::{
+    App, Component, ComponentId, HttpTrigger, Isolation, RedisTrigger, Source, StaticAssets,
+};
+use tombolo_redis::{Address, AddressError};
+use tombolo_runtime::{Load, NotCalled, PrepareError, Runtime, Service, ServiceConfig, Trigger};
 
 /// Why an app cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// There is nothing to serve.
     #[error(
-        "the app has neither an HTTP trigger with a route nor static assets, so there is nothing to serve"
+        "the app has no HTTP trigger with a route, no Redis trigger and no static assets, so there is nothing to \
+         serve"
     )]
     NoRoutes,
     /// A component's file is not there or cannot be read.
@@ -51,18 +56,27 @@ pub enum LoadError {
         /// Why.
         source: PrepareError,
     },
-    /// A component answers no HTTP.
-    #[error(
-        "component `{component}`: `{}` answers no HTTP: expected an export of \
-         `wasi:http/incoming-handler@0.2.x` or `wasi:http/handler@0.3.0`",
-        path.display()
-    )]
-    NotHttp {
+    /// A component does not export what its trigger calls.
+    #[error("component `{component}`: `{}` {reason}", path.display())]
+    NotCalled {
         /// Which.
         component: ComponentId,
         /// Its file.
         path: PathBuf,
+        /// What it should export.
+        reason: NotCalled,
     },
+    /// A Redis trigger has no address that can be connected to.
+    #[error("component `{component}`: the `address` of its Redis trigger is {reason}")]
+    Address {
+        /// Whose trigger.
+        component: ComponentId,
+        /// What is expected. It does not repeat the address, which may hold a password.
+        reason: AddressError,
+    },
+    /// There is a route now, and no port was opened when there was none.
+    #[error("the app had no routes when it was started, so no port is open: start it again to serve HTTP")]
+    NoPort,
     /// A component asks for what there is not.
     #[error(transparent)]
     Grant(#[from] GrantError),
@@ -127,9 +141,10 @@ pub(crate) struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Prepares every component and directory that a route leads to, and tables the routes.
-    pub(crate) fn load(&self, app: &App) -> Result<RouteTable, LoadError> {
-        let mut routes = self.components(app)?;
+    /// Prepares every component and directory that a trigger leads to, and tables routes and subscriptions.
+    pub(crate) fn load(&self, app: &App) -> Result<(RouteTable, Wanted), LoadError> {
+        let (mut routes, inside) = self.components(app)?;
+        let wanted = self.subscriptions(app, &inside)?;
         for assets in &app.assets {
             routes.push(self.assets(app, assets)?);
         }
@@ -137,27 +152,55 @@ impl Loader<'_> {
             let part = Part::Response(response.route.to_string().into());
             routes.push(route(app, &response.route, part, Answerer::Response(Arc::new(response.clone()))));
         }
-        if routes.is_empty() {
+        if routes.is_empty() && wanted.is_empty() {
             return Err(LoadError::NoRoutes);
         }
         let answerers: Vec<String> = routes.iter().map(|route| describe(&route.target)).collect();
-        RouteTable::new(routes).map_err(|Conflict { route, first, second }| LoadError::Conflict {
-            route: route.to_string(),
-            first: answerers[first].clone(),
-            second: answerers[second].clone(),
-        })
+        let table =
+            RouteTable::new(routes).map_err(|Conflict { route, first, second }| LoadError::Conflict {
+                route: route.to_string(),
+                first: answerers[first].clone(),
+                second: answerers[second].clone(),
+            })?;
+        Ok((table, wanted))
     }
 
-    fn components(&self, app: &App) -> Result<Vec<Route<Target>>, LoadError> {
+    /// The channels of each component at each server, and who takes their messages.
+    fn subscriptions(&self, app: &App, inside: &Arc<AppInside>) -> Result<Wanted, LoadError> {
+        let mut channels = BTreeMap::<(&ComponentId, &str), BTreeSet<&str>>::new();
+        for RedisTrigger { address, channel, component } in &app.redis_triggers {
+            channels.entry((component, address)).or_default().insert(channel);
+        }
+        let mut services = BTreeMap::<&ComponentId, Arc<Service>>::new();
+        let mut wanted = Wanted::new();
+        for ((id, address), channels) in channels {
+            let parsed = Address::parse(address)
+                .map_err(|reason| LoadError::Address { component: id.clone(), reason })?;
+            let service = match services.get(id) {
+                Some(service) => Arc::clone(service),
+                None => Arc::new(self.service(app, &app.components[id], Trigger::Redis)?),
+            };
+            services.insert(id, Arc::clone(&service));
+            let source = messages::Source {
+                app: app.name.to_string(),
+                component: id.to_string(),
+                address: address.to_owned(),
+                channels: channels.into_iter().map(str::to_owned).collect(),
+            };
+            wanted.insert(source, (parsed, messages::Taker { service, inside: Arc::clone(inside) }));
+        }
+        Ok(wanted)
+    }
+
+    fn components(&self, app: &App) -> Result<(Vec<Route<Target>>, Arc<AppInside>), LoadError> {
         let mut services = BTreeMap::<&str, Arc<Service>>::new();
         for HttpTrigger { component: id, .. } in &app.triggers {
             if !services.contains_key(id.as_str()) {
-                services.insert(id.as_str(), Arc::new(self.service(app, &app.components[id])?));
+                services
+                    .insert(id.as_str(), Arc::new(self.service(app, &app.components[id], Trigger::Http)?));
             }
         }
-        for component in
-            app.components.values().filter(|component| services.contains_key(component.id.as_str()))
-        {
+        for component in app.components.values() {
             let named = component.allowed_outbound_hosts.components();
             let mut unanswered = named.filter(|(_, callee)| !services.contains_key(callee));
             if let Some((entry, callee)) = unanswered.next() {
@@ -178,7 +221,7 @@ impl Loader<'_> {
             let answerer = Answerer::Component { service: Arc::clone(&services[id.as_str()]), spin, inside };
             routes.push(route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
-        Ok(routes)
+        Ok((routes, inside))
     }
 
     fn assets(&self, app: &App, assets: &StaticAssets) -> Result<Route<Target>, LoadError> {
@@ -191,7 +234,7 @@ impl Loader<'_> {
         Ok(route(app, &assets.route, part, Answerer::Assets(Arc::new(opened))))
     }
 
-    fn service(&self, app: &App, component: &Component) -> Result<Service, LoadError> {
+    fn service(&self, app: &App, component: &Component, trigger: Trigger) -> Result<Service, LoadError> {
         let id = || component.id.clone();
         let Source::Path(path) = &component.source else {
             return Err(LoadError::Remote { component: id() });
@@ -231,7 +274,8 @@ impl Loader<'_> {
             limits: component.limits.clone(),
             isolation: self.isolation.unwrap_or(component.isolation),
         };
-        Service::new(prepared, config).map_err(|_| LoadError::NotHttp { component: id(), path })
+        let service = Service::new(prepared, config, trigger);
+        service.map_err(|reason| LoadError::NotCalled { component: id(), path, reason })
     }
 
     fn environment(&self, component: &Component) -> Vec<(String, String)> {

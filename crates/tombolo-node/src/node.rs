@@ -5,19 +5,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_mqtt::Mqtt;
+use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
-use tombolo_model::{App, Isolation};
+use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
 use crate::load::{LoadError, Loader};
 use crate::logs::Logs;
+use crate::messages::Subscriptions;
 
 /// Everything a node is started with.
 pub struct NodeConfig {
@@ -29,8 +34,8 @@ pub struct NodeConfig {
     pub state: PathBuf,
     /// Where it keeps what was compiled; `None` compiles at every start.
     pub artefacts: Option<PathBuf>,
-    /// Files of key-value stores, by label; `default` is in `state` unless it is among them.
-    pub key_value_stores: BTreeMap<String, PathBuf>,
+    /// Where key-value stores are, by label; `default` is in `state` unless it is among them.
+    pub key_value_stores: BTreeMap<String, KeyValueStore>,
     /// Files of SQLite databases, by label; `default` is in `state` unless it is among them.
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Executed in the database `default` before it serves.
@@ -56,7 +61,8 @@ pub struct Node {
     parts: Parts,
     /// Until the server is taken.
     listener: Option<TcpListener>,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
+    drain_time_max: Duration,
 }
 
 /// What a node is made of, apart from its port.
@@ -64,6 +70,7 @@ struct Parts {
     runtime: Runtime,
     capabilities: Vec<Arc<dyn AnyCapability>>,
     gateway: Gateway,
+    subscriptions: Arc<Subscriptions>,
     logs: Logs,
     root: PathBuf,
     state: PathBuf,
@@ -72,7 +79,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn load(&self, app: &App) -> Result<(), LoadError> {
+    /// Prepares an app and makes it the one that is served; `has_port` is whether it may have routes.
+    fn load(&self, app: &App, has_port: impl FnOnce(&RouteTable) -> bool) -> Result<(), LoadError> {
         let loader = Loader {
             runtime: &self.runtime,
             capabilities: &self.capabilities,
@@ -84,7 +92,12 @@ impl Parts {
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
-        self.gateway.publish(loader.load(app)?);
+        let (table, wanted) = loader.load(app)?;
+        if !has_port(&table) {
+            return Err(LoadError::NoPort);
+        }
+        self.gateway.publish(table);
+        self.subscriptions.replace(wanted);
         Ok(())
     }
 }
@@ -124,14 +137,20 @@ impl Node {
             gateway,
             ..
         } = config;
+        let drain_time_max = gateway.drain_time_max;
         let mut stores = config.key_value_stores;
         stores
             .entry(tombolo_cap_kv::DEFAULT_LABEL.to_owned())
-            .or_insert_with(|| state.join("key_value.redb"));
+            .or_insert_with(|| KeyValueStore::File(state.join("key_value.redb")));
         let sqlite =
             Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
-        let capabilities: Vec<Arc<dyn AnyCapability>> =
-            vec![Arc::new(Kv::new(stores)), Arc::new(sqlite), Arc::new(Variables)];
+        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
+            Arc::new(Kv::new(stores)),
+            Arc::new(sqlite),
+            Arc::new(Variables),
+            Arc::new(Redis),
+            Arc::new(Mqtt),
+        ];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();
@@ -141,17 +160,25 @@ impl Node {
             runtime,
             capabilities,
             gateway: Gateway::new(gateway),
+            subscriptions: Arc::new(Subscriptions::new()),
             logs,
             root,
             state,
             environment,
             isolation,
         };
-        parts.load(app)?;
+        let mut has_routes = true;
+        parts.load(app, |table| {
+            has_routes = table.routes().next().is_some();
+            true
+        })?;
+        if !has_routes {
+            return Ok(Self { parts, listener: None, address: None, drain_time_max });
+        }
         let refuse = |source| NodeError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
-        Ok(Self { parts, listener: Some(listener), address })
+        Ok(Self { parts, listener: Some(listener), address: Some(address), drain_time_max })
     }
 
     /// Prepares `app` and makes it the one that is served from now on. Requests under way end as
@@ -161,22 +188,23 @@ impl Node {
     ///
     /// Why it cannot be served.
     pub fn load(&self, app: &App) -> Result<(), LoadError> {
-        self.parts.load(app)
+        self.parts.load(app, |table| self.address.is_some() || table.routes().next().is_none())
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    /// Where it listens; `None` if nothing of the app answers HTTP.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// The part of the node that serves; what is left can go on loading.
-    ///
-    /// # Panics
-    ///
-    /// If it was taken before: a node has one.
+    /// The part of the node that serves; what is left can go on loading. A node has one: a second serves
+    /// messages alone.
     pub fn take_server(&mut self) -> Server {
-        let listener = self.listener.take().expect("a node's server is taken once");
-        Server { gateway: self.parts.gateway.clone(), listener }
+        Server {
+            gateway: self.parts.gateway.clone(),
+            listener: self.listener.take(),
+            subscriptions: Arc::clone(&self.parts.subscriptions),
+            drain_time_max: self.drain_time_max,
+        }
     }
 
     /// Serves nothing any more, and waits until what guests printed is out.
@@ -187,16 +215,40 @@ impl Node {
     }
 }
 
-/// The listening part of a node.
+/// The serving part of a node.
 pub struct Server {
     gateway: Gateway,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
+    subscriptions: Arc<Subscriptions>,
+    drain_time_max: Duration,
 }
 
 impl Server {
-    /// Serves until `stop` is done, then lets requests under way end.
+    /// Serves until `stop` is done, then lets requests and messages under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drain {
-        self.gateway.serve(self.listener, stop).await
+        let Self { gateway, listener, subscriptions, drain_time_max } = self;
+        let (stopped, messages) = tokio::sync::oneshot::channel();
+        let stop = async {
+            stop.await;
+            let _ = stopped.send(());
+        };
+        let requests = async {
+            match listener {
+                Some(listener) => gateway.serve(listener, stop).await,
+                None => {
+                    stop.await;
+                    Drain::Complete
+                }
+            }
+        };
+        let messages = async {
+            let _ = messages.await;
+            subscriptions.drain(Instant::now() + drain_time_max).await
+        };
+        match tokio::join!(requests, messages) {
+            (Drain::Complete, true) => Drain::Complete,
+            _ => Drain::Forced,
+        }
     }
 }
 

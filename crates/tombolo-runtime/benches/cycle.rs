@@ -19,7 +19,7 @@ use tombolo_capability::{Grants, Meter, Usage};
 use tombolo_model::{Isolation, Limits};
 use tombolo_runtime::{
     Allocation, Caller, Compiler, EngineConfig, Interruption, Load, Pool, RequestBodyError, Runtime, Service,
-    ServiceConfig,
+    ServiceConfig, Trigger,
 };
 use tombolo_store::ArtefactCache;
 
@@ -122,7 +122,7 @@ fn service(
         limits: Limits::DEFAULT,
         isolation,
     };
-    Ok(Arc::new(Service::new(prepared, config)?))
+    Ok(Arc::new(Service::new(prepared, config, Trigger::Http)?))
 }
 
 async fn cycles(service: &Arc<Service>) -> (Vec<Cycle>, Usage) {

@@ -33,6 +33,8 @@ pub enum Kind {
     Http(Handler),
     /// A component that runs once.
     Command(Version),
+    /// A component that takes messages of Redis, and does none of the above.
+    Redis(Redis),
     /// A component with neither.
     Component,
 }
@@ -50,6 +52,26 @@ pub enum Handler {
 
 /// What a component of the snapshot answers HTTP with.
 pub(crate) const SNAPSHOT_HANDLER: &str = "wasi:http/incoming-handler@0.2.0-rc-2023-10-18";
+
+/// How a component takes messages of Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redis {
+    /// `fermyon:spin/inbound-redis`.
+    Unversioned,
+    /// `spin:redis/inbound-redis@3.0.0`.
+    V3,
+}
+
+impl Redis {
+    /// How one with these exports does, if it does.
+    pub fn of<'a>(exports: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        exports.into_iter().find_map(|name| match name {
+            "fermyon:spin/inbound-redis" => Some(Self::Unversioned),
+            "spin:redis/inbound-redis@3.0.0" => Some(Self::V3),
+            _ => None,
+        })
+    }
+}
 
 /// Which WASI a command is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +168,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         } else if exports_03("wasi:cli/run") {
             Kind::Command(Version::Wasi03)
         } else {
-            Kind::Component
+            Redis::of(exports.iter().map(String::as_str)).map_or(Kind::Component, Kind::Redis)
         }
     } else if found.has_world || imports.iter().any(|name| name.starts_with("wasi_snapshot_preview1::")) {
         let is_command = exports.iter().any(|name| name == "_start");

@@ -14,6 +14,8 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
 
+use crate::inspect;
+use crate::messages::Subscriber;
 use crate::service::Place;
 
 /// Handles of the engine for each of the host's: a guest has resources of its own, and two ends of
@@ -29,6 +31,15 @@ const WAITING_MAX: usize = 128;
 /// open, and clocks; what grows from request to request is a leak.
 const LEFT_MAX: usize = 64;
 
+/// What a component is called for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// It answers requests.
+    Http(inspect::Handler),
+    /// It takes messages.
+    Redis(inspect::Redis),
+}
+
 /// A component in memory, with its exports found.
 #[derive(Clone)]
 pub(crate) enum Pre {
@@ -36,6 +47,7 @@ pub(crate) enum Pre {
     /// Of the snapshot that came before.
     Snapshot(snapshot::ProxyPre<Guest>),
     Wasi03(ServicePre<Guest>),
+    Subscriber(Subscriber),
 }
 
 impl Pre {
@@ -45,15 +57,17 @@ impl Pre {
             Self::Wasi02(pre) => pre.instance_pre(),
             Self::Snapshot(pre) => pre.instance_pre(),
             Self::Wasi03(pre) => pre.instance_pre(),
+            Self::Subscriber(subscriber) => subscriber.code(),
         }
     }
 
-    /// The component, if it answers HTTP as `handler` says.
-    pub(crate) fn new(handler: crate::inspect::Handler, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
-        match handler {
-            crate::inspect::Handler::Wasi02 => ProxyPre::new(pre).map(Self::Wasi02),
-            crate::inspect::Handler::Snapshot => snapshot::ProxyPre::new(pre).map(Self::Snapshot),
-            crate::inspect::Handler::Wasi03 => ServicePre::new(pre).map(Self::Wasi03),
+    /// The component, if it does what `role` says.
+    pub(crate) fn new(role: Role, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
+        match role {
+            Role::Http(inspect::Handler::Wasi02) => ProxyPre::new(pre).map(Self::Wasi02),
+            Role::Http(inspect::Handler::Snapshot) => snapshot::ProxyPre::new(pre).map(Self::Snapshot),
+            Role::Http(inspect::Handler::Wasi03) => ServicePre::new(pre).map(Self::Wasi03),
+            Role::Redis(redis) => Subscriber::new(redis, pre).map(Self::Subscriber),
         }
     }
 }
@@ -71,7 +85,7 @@ impl Incoming {
         match pre {
             Pre::Wasi02(pre) => pre.instantiate_async(store).await.map(Self::Wasi02),
             Pre::Snapshot(pre) => pre.instantiate_async(store).await.map(Self::Snapshot),
-            Pre::Wasi03(_) => unreachable!("called for components of WASI 0.2"),
+            Pre::Wasi03(_) | Pre::Subscriber(_) => unreachable!("called for components of WASI 0.2"),
         }
     }
 

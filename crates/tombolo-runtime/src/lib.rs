@@ -11,15 +11,18 @@ mod exchange;
 pub mod inspect;
 mod instance;
 pub mod invoke;
+mod messages;
 mod prepare;
 mod service;
 mod shares;
 mod survey;
 mod totals;
+mod trigger;
 
 pub use compile::Compiler;
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
+pub use messages::{Delivery, Placed};
 pub use prepare::{Load, Origin, PrepareError, Prepared, Runtime};
 pub use service::{Caller, Service, ServiceConfig, ServiceError};
 pub use survey::{Survey, survey};
@@ -28,6 +31,7 @@ pub use tombolo_cap_wasi::{Inside, Part as InsidePart, Sent};
 /// What one request used.
 pub use tombolo_capability::{Meter, Usage};
 pub use totals::{Sum, Totals};
+pub use trigger::{NotCalled, Trigger};
 /// Why the body of a request could not be read; what a guest is told comes from it.
 pub use wasmtime_wasi_http::Error as RequestBodyError;
 /// A body on its way to or from a guest.

@@ -16,7 +16,7 @@ use wasmtime::{Engine, Module};
 
 use crate::compile::{Compiler, Job, Product};
 use crate::engine::{AbiEngine, EngineConfig, Engines, Interruption};
-use crate::inspect::{self, InspectError, Kind};
+use crate::inspect::{self, InspectError, Kind, Redis};
 use crate::shares::Shares;
 
 /// The engines, and the cache of what they compiled. Cheap to clone.
@@ -39,6 +39,8 @@ struct Shared {
 pub struct Prepared {
     /// What it is.
     pub kind: Kind,
+    /// How it takes messages of Redis, whatever else it does.
+    pub redis: Option<Redis>,
     /// Its code, if it is in memory.
     pub(crate) warm: Option<InstancePre<Guest>>,
     pub(crate) cold: Cold,
@@ -194,11 +196,14 @@ impl Runtime {
         // of WASI 0.1 is, nobody knows before it is a component.
         let adapted = matches!(found.kind, Kind::Wasi01(_));
         if load == Load::Later && !adapted && self.has(&cold.key) {
-            return Ok(Prepared { kind: found.kind, warm: None, cold });
+            let redis = Redis::of(found.exports.iter().map(String::as_str));
+            return Ok(Prepared { kind: found.kind, redis, warm: None, cold });
         }
         let (component, pre) = cold.code(|| Ok(bytes.as_ref().into()))?;
-        let kind = exported(&engine.engine, &component).unwrap_or(found.kind);
-        Ok(Prepared { kind, warm: Some(pre), cold })
+        let ty = component.component_type();
+        let exports: Vec<&str> = ty.exports(&engine.engine).map(|(name, _)| name).collect();
+        let kind = exported(&exports).unwrap_or(found.kind);
+        Ok(Prepared { kind, redis: Redis::of(exports), warm: Some(pre), cold })
     }
 
     fn has(&self, key: &Digest) -> bool {
@@ -416,10 +421,8 @@ fn of_bytes<C: Compiled>(engine: &Engine, artefact: &[u8]) -> Result<C, PrepareE
 }
 
 /// What a compiled component is: a module of WASI 0.1 shows it only now.
-fn exported(engine: &Engine, component: &Component) -> Option<Kind> {
+fn exported(exports: &[&str]) -> Option<Kind> {
     use inspect::{Handler, Version};
-    let ty = component.component_type();
-    let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix) && !name.contains("-rc-"));
     if exports.contains(&inspect::SNAPSHOT_HANDLER) {
         Some(Kind::Http(Handler::Snapshot))
@@ -432,7 +435,7 @@ fn exported(engine: &Engine, component: &Component) -> Option<Kind> {
     } else if has("wasi:cli/run@0.3.0") {
         Some(Kind::Command(Version::Wasi03))
     } else {
-        None
+        Redis::of(exports.iter().copied()).map(Kind::Redis)
     }
 }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tokio::sync::{Mutex, Semaphore, oneshot};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, oneshot};
 use tombolo_cap_wasi::{Inside, Outbound, World};
 use tombolo_capability::{CpuExceeded, Grants, Guest, GuestParts, Meter};
 use tombolo_model::{Isolation, Limits};
@@ -19,11 +19,12 @@ use wasmtime_wasi_http::p3::bindings::{Service as Handled, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
-use crate::inspect::{Handler, Kind};
-use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, bounded};
+use crate::inspect::Kind;
+use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, Role, bounded};
 use crate::prepare::{Cold, Prepared, chain};
 use crate::shares::Share;
 use crate::totals::Totals;
+use crate::trigger::{NotCalled, Trigger};
 
 /// Everything about a component that its requests share.
 pub struct ServiceConfig {
@@ -47,13 +48,15 @@ pub struct Caller<'a> {
     /// Where requests of its guest to its own app go; `None` if there is no app.
     pub inside: Option<&'a Arc<dyn Inside>>,
 }
+/// How long to wait before a place in the pool is looked for again, by what is not refused for want of one.
+const PLACE_WAIT: Duration = Duration::from_millis(5);
 
 /// How long after code could not be brought in requests are told so without another try.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A component that answers HTTP requests.
 pub struct Service {
-    handler: Handler,
+    role: Role,
     /// Its code, while it is in memory.
     pre: ArcSwapOption<Pre>,
     cold: Cold,
@@ -124,24 +127,24 @@ impl ServiceError {
     }
 }
 
-/// A prepared component that answers no HTTP.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "it answers no HTTP: expected an export of `wasi:http/incoming-handler@0.2.x` or `wasi:http/handler@0.3.0`"
-)]
-pub struct NotHttp;
-
 impl Service {
-    /// The service of a prepared component.
+    /// The service of a prepared component, to be called by `trigger`.
     ///
     /// # Errors
     ///
-    /// If the component does not answer HTTP.
-    pub fn new(prepared: Prepared, config: ServiceConfig) -> Result<Self, NotHttp> {
-        let Prepared { kind: Kind::Http(handler), warm, cold } = prepared else { return Err(NotHttp) };
-        let pre = warm.map(|pre| Pre::new(handler, pre)).transpose().map_err(|_| NotHttp)?;
+    /// If the component does not export what that calls.
+    pub fn new(prepared: Prepared, config: ServiceConfig, trigger: Trigger) -> Result<Self, NotCalled> {
+        let Prepared { kind, redis, warm, cold } = prepared;
+        let (role, refusal) = match trigger {
+            Trigger::Http => match kind {
+                Kind::Http(handler) => (Role::Http(handler), NotCalled::Http),
+                _ => return Err(NotCalled::Http),
+            },
+            Trigger::Redis => (Role::Redis(redis.ok_or(NotCalled::Redis)?), NotCalled::Redis),
+        };
+        let pre = warm.map(|pre| Pre::new(role, pre)).transpose().map_err(|_| refusal)?;
         Ok(Self {
-            handler,
+            role,
             is_passing: AtomicBool::new(pre.as_ref().is_some_and(|pre| cold.is_passing(pre.code()))),
             pre: ArcSwapOption::from(pre.map(Arc::new)),
             cold,
@@ -188,26 +191,37 @@ impl Service {
         B::Error: Into<Error>,
     {
         let slot = Slot::take(self, caller.meter).ok_or(ServiceError::Busy)?;
-        let pre = match self.pre.load_full() {
-            Some(pre) => pre,
-            None => self.woken(caller.meter).await?,
-        };
-        if self.unused.load(Relaxed) != 0 {
-            self.unused.store(0, Relaxed);
-        }
+        let pre = self.ready(caller.meter).await?;
         let is_head = request.method() == http::Method::HEAD;
         let (head, heard) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let guest = match &*pre {
             Pre::Wasi02(_) | Pre::Snapshot(_) => self.wasi02(pre, request, head, caller),
             Pre::Wasi03(_) => self.wasi03(pre, request, head, end, caller),
+            Pre::Subscriber(_) => return Err(ServiceError::NoAnswer { reason: NotCalled::Http.to_string() }),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
         let answer = Exchange::new(guest, heard, ended, Terms { slot, is_head }).answer().await;
+        self.settle_if_passing();
+        answer
+    }
+
+    /// The code, in memory for a call.
+    pub(crate) async fn ready(self: &Arc<Self>, meter: &Meter) -> Result<Arc<Pre>, ServiceError> {
+        let pre = match self.pre.load_full() {
+            Some(pre) => pre,
+            None => self.woken(meter).await?,
+        };
+        if self.unused.load(Relaxed) != 0 {
+            self.unused.store(0, Relaxed);
+        }
+        Ok(pre)
+    }
+
+    pub(crate) fn settle_if_passing(self: &Arc<Self>) {
         if self.is_passing.load(Relaxed) {
             self.settle();
         }
-        answer
     }
 
     /// Moves the code to the engine with the pool, once there is one.
@@ -222,7 +236,7 @@ impl Service {
                 .cold
                 .moved(pre.code())
                 .map_err(|error| chain(&error))
-                .and_then(|code| Pre::new(service.handler, code).map_err(|error| format!("{error:#}")));
+                .and_then(|code| Pre::new(service.role, code).map_err(|error| format!("{error:#}")));
             match moved {
                 // Instances that wait stay what they are, and keep the engine before until they end.
                 Ok(pre) => service.pre.store(Some(Arc::new(pre))),
@@ -255,7 +269,7 @@ impl Service {
         // It reads a file, and compiles if the file is gone: not on a thread that serves others.
         let loading = tokio::task::spawn_blocking(move || {
             let loaded = service.cold.load().map_err(|error| chain(&error)).and_then(|loaded| {
-                Pre::new(service.handler, loaded).map(Arc::new).map_err(|error| format!("{error:#}"))
+                Pre::new(service.role, loaded).map(Arc::new).map_err(|error| format!("{error:#}"))
             });
             match loaded {
                 Ok(pre) => {
@@ -289,7 +303,11 @@ impl Service {
         let _ = self.slots.acquire_many(self.config.limits.concurrency_max).await;
     }
 
-    fn store(&self, pre: &InstancePre<Guest>, caller: Caller<'_>) -> wasmtime::Result<Store<Guest>> {
+    pub(crate) fn store(
+        &self,
+        pre: &InstancePre<Guest>,
+        caller: Caller<'_>,
+    ) -> wasmtime::Result<Store<Guest>> {
         let ServiceConfig { world, outbound, grants, limits, .. } = &self.config;
         let guest = Guest::new(GuestParts {
             wasi: world.open()?,
@@ -394,7 +412,7 @@ struct Begun<E> {
 fn wasi03(pre: &Pre) -> &ServicePre<Guest> {
     match pre {
         Pre::Wasi03(pre) => pre,
-        Pre::Wasi02(_) | Pre::Snapshot(_) => unreachable!("called for components of WASI 0.3"),
+        _ => unreachable!("called for components of WASI 0.3"),
     }
 }
 
@@ -436,6 +454,29 @@ impl Slot {
         // more count to keep.
         permit.forget();
         Some(Self { place, meter: Arc::clone(meter) })
+    }
+
+    /// A slot, once the component may work on one call more. What is used is charged from then on.
+    pub(crate) async fn wait(service: &Arc<Service>) -> Self {
+        // Never closed.
+        let permit = service.slots.acquire().await.ok();
+        let place = loop {
+            match Place::take(service) {
+                Some(place) => break place,
+                // All components together have as many instances as there may be.
+                None => tokio::time::sleep(PLACE_WAIT).await,
+            }
+        };
+        permit.into_iter().for_each(SemaphorePermit::forget);
+        Self { place, meter: Arc::new(Meter::new(service.config.limits.cpu_time_max)) }
+    }
+
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.place.service
+    }
+
+    pub(crate) fn shared_meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
     }
 
     pub(crate) fn meter(&self) -> &Meter {

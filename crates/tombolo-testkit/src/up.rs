@@ -12,7 +12,8 @@ use crate::sandbox::Sandbox;
 /// A server of one test; killed when dropped.
 pub struct Up {
     child: Child,
-    address: SocketAddr,
+    /// `None` if it serves no HTTP.
+    address: Option<SocketAddr>,
     said: Arc<Said>,
 }
 
@@ -65,20 +66,23 @@ impl Up {
         said.collect(child.stdout.take().unwrap());
         said.collect(child.stderr.take().unwrap());
         let address = said.wait("an address", |text| {
+            if text.contains("Waiting for messages\n") {
+                return Some(None);
+            }
             let (_, rest) = text.split_once("Listening on http://")?;
-            rest.split_once('\n')?.0.parse().ok()
+            rest.split_once('\n')?.0.parse().ok().map(Some)
         });
         Self { child, address, said }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.address.expect("an app that serves HTTP")
     }
 
     /// A new connection.
     pub fn connect(&self) -> Connection {
-        Connection::open(self.address)
+        Connection::open(self.address())
     }
 
     /// One request on a connection of its own.

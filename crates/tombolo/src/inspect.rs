@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tombolo_cap_wasi::adapt::Shape;
 use tombolo_capability::{Abi, AnyCapability};
-use tombolo_runtime::inspect::{self, Handler, Inspection, Kind, Version};
+use tombolo_runtime::inspect::{self, Handler, Inspection, Kind, Redis, Version};
 
 use crate::failure::Failure;
 
@@ -107,7 +107,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Module => "core module",
         Kind::Wasi01(Shape::Command) => "core module of WASI 0.1 (command)",
         Kind::Wasi01(Shape::Reactor) => "core module of WASI 0.1 (reactor)",
-        Kind::Http(_) | Kind::Command(_) | Kind::Component => "component",
+        Kind::Http(_) | Kind::Command(_) | Kind::Redis(_) | Kind::Component => "component",
     }
 }
 
@@ -118,6 +118,8 @@ fn world(kind: Kind) -> &'static str {
         Kind::Http(Handler::Wasi03) => "wasi:http/service@0.3 (serve it with `tombolo up`)",
         Kind::Command(Version::Wasi02) => "wasi:cli/command@0.2 (run it with `tombolo run`)",
         Kind::Command(Version::Wasi03) => "wasi:cli/command@0.3 (run it with `tombolo run`)",
+        Kind::Redis(Redis::Unversioned) => "fermyon:spin/inbound-redis (serve it with `tombolo up`)",
+        Kind::Redis(Redis::V3) => "spin:redis/inbound-redis@3.0.0 (serve it with `tombolo up`)",
         Kind::Module => "none (call a function with `tombolo run --invoke`)",
         Kind::Wasi01(_) | Kind::Component => "its own",
     }
@@ -125,7 +127,7 @@ fn world(kind: Kind) -> &'static str {
 
 /// The grants that imports can make use of. Toolchains import more than a program uses.
 fn grants(imports: &[String]) -> Vec<&'static str> {
-    const GRANTS: [(&str, &str); 11] = [
+    const GRANTS: &[(&str, &str)] = &[
         ("wasi:cli/environment@", "environment variables: --env, `environment`"),
         ("wasi:filesystem/", "directories: --dir, `files`"),
         ("wasi:http/outgoing-handler@", "requests to other hosts: `allowed_outbound_hosts`"),
@@ -136,6 +138,10 @@ fn grants(imports: &[String]) -> Vec<&'static str> {
         ("wasi:keyvalue/", "key-value stores: `key_value_stores`"),
         ("fermyon:spin/sqlite@", "SQLite databases: `sqlite_databases`"),
         ("spin:sqlite/", "SQLite databases: `sqlite_databases`"),
+        ("fermyon:spin/redis@", "Redis servers: `allowed_outbound_hosts`"),
+        ("spin:redis/redis@", "Redis servers: `allowed_outbound_hosts`"),
+        ("fermyon:spin/mqtt@", "MQTT brokers: `allowed_outbound_hosts`"),
+        ("spin:mqtt/", "MQTT brokers: `allowed_outbound_hosts`"),
         ("wasi:config/", "variables: `variables`"),
     ];
     let mut found: Vec<&str> = GRANTS
@@ -165,6 +171,8 @@ fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
     let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
-    let capabilities: [&dyn AnyCapability; 3] = [&kv, &sqlite, &tombolo_cap_variables::Variables];
+    let (variables, redis, mqtt) =
+        (tombolo_cap_variables::Variables, tombolo_cap_redis::Redis, tombolo_cap_mqtt::Mqtt);
+    let capabilities: [&dyn AnyCapability; 5] = [&kv, &sqlite, &variables, &redis, &mqtt];
     capabilities.iter().flat_map(|capability| capability.interfaces(abi)).copied().collect()
 }

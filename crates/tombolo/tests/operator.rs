@@ -1,5 +1,6 @@
 //! What the operator says with `--runtime-config-file`, through the whole program.
 
+use tombolo_testkit::servers::redis::Redis;
 use tombolo_testkit::{Sandbox, Up};
 
 /// An app of one guest, with more lines for its component.
@@ -92,4 +93,57 @@ fn what_is_wrong_is_said_with_its_place() {
     }
     let refused = sandbox.tombolo(&["up", "app", CONFIG, "absent.toml"]);
     assert!(refused.stderr.starts_with("error: cannot read `absent.toml`: "), "{}", refused.stderr);
+}
+
+/// An app whose store `default` is a database of `server`, with more lines for its component.
+fn app_on(server: &Redis, guest: &str, lines: &str) -> Sandbox {
+    let sandbox = app(guest, &format!("key_value_stores = [\"default\"]\n{lines}"));
+    let url = format!("redis://:secret@127.0.0.1:{}/3", server.port());
+    sandbox.file("runtime.toml", format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n"));
+    sandbox
+}
+
+/// Without a grant for its address: the operator's word is enough.
+#[test]
+fn a_store_may_be_a_database_of_redis() {
+    let server = Redis::start_with(&["requirepass secret"]);
+    let cli = |arguments: &[&str]| {
+        server.cli(&[&["--no-auth-warning", "-a", "secret", "-n", "3"], arguments].concat())
+    };
+    // As Spin writes it: the guest `kv-async` finds it among the keys, and deletes them all.
+    cli(&["SET", "found", "as it is"]);
+    let sandbox = app_on(&server, "kv", "");
+    let up = Up::start(&sandbox, &["app", CONFIG, "runtime.toml"]);
+    for _ in 0..2 {
+        assert_eq!(up.get("/redis").text(), "ok", "{}", up.said("Listening"));
+    }
+    assert_eq!((cli(&["GET", "shared"]), cli(&["GET", "a"])), ("yes".to_owned(), "12".to_owned()));
+    assert!(!sandbox.path().join("app/.tombolo/key_value.redb").exists());
+    assert_eq!(cli(&["GET", "found"]), "as it is");
+    let sandbox = app_on(&server, "kv-async", "");
+    let up = Up::start(&sandbox, &["app", CONFIG, "runtime.toml"]);
+    assert_eq!(up.get("/").text(), "ok", "{}", up.said("Listening"));
+    assert_eq!((cli(&["EXISTS", "found"]), cli(&["DBSIZE"])), ("0".to_owned(), "299".to_owned()));
+    for guest in ["spin-3", "spin-5", "spin-7"] {
+        let sandbox = app_on(&server, guest, "");
+        let up = Up::start(&sandbox, &["app", CONFIG, "runtime.toml"]);
+        assert_eq!(up.get("/key-value").text(), "ok", "{}", up.said("Listening"));
+    }
+}
+
+#[test]
+fn a_store_in_redis_that_fails_tells_the_operator_and_not_the_guest() {
+    let mut server = Redis::start_with(&["requirepass secret"]);
+    let sandbox = app_on(&server, "kv", "");
+    let up = Up::start(&sandbox, &["app", CONFIG, "runtime.toml"]);
+    server.stop();
+    let answer = up.get("/forget").text();
+    assert_eq!(answer, "Err(Error::Other(\"the key-value store failed\"))");
+    let said = up.said("a key-value store in Redis failed: cannot connect");
+    assert!(!said.contains("secret"), "{said}");
+    let wrong = "[key_value_store.default]\ntype = \"redis\"\nurl = \"http://:secret@x\"\n";
+    sandbox.file("runtime.toml", wrong);
+    let refused = sandbox.tombolo(&["up", "app", CONFIG, "runtime.toml"]);
+    assert!(refused.stderr.contains("key_value_stores: the `url` of `default` is not an address of a Redis"));
+    assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
 }

@@ -1,6 +1,7 @@
 //! Apps as they are written against each of Spin's SDKs, unchanged, through the whole program. Each test is a
 //! cell of the table in `docs/spin.md`.
 
+use tombolo_testkit::servers;
 use tombolo_testkit::{Sandbox, Up};
 
 /// An app of one SDK with all that it needs, as Spin's own templates would write it.
@@ -28,7 +29,7 @@ fn app(guest: &str) -> Sandbox {
 
         [component.app]
         source = "app.wasm"
-        allowed_outbound_hosts = ["http://127.0.0.1:*"]
+        allowed_outbound_hosts = ["http://127.0.0.1:*", "redis://127.0.0.1:*", "mqtt://127.0.0.1:*"]
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { region = "{{ region }}-west" }
@@ -68,8 +69,65 @@ fn checks(guest: &str, path: &str) {
     }
 }
 
+/// The checks of the app itself against a real server.
+fn redis(guest: &str) {
+    let server = servers::redis::Redis::start();
+    checks(guest, &format!("/redis?{}", server.address()));
+}
+
+/// The checks of the app itself against a real broker, which has each message as it was to be sent.
+fn mqtt(guest: &str) {
+    let broker = servers::mosquitto::Mosquitto::start();
+    let subscription = broker.subscribe("topic", None);
+    checks(guest, &format!("/mqtt?{}", broker.address()));
+    for number in [0, 1, 2, 0, 1, 2] {
+        assert_eq!(subscription.next(), (number.to_string().into_bytes(), number));
+    }
+}
+
+/// What is published comes, by an app of its SDK that has nothing but this trigger.
+fn redis_trigger(guest: &str) {
+    let server = servers::redis::Redis::start();
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.guest(guest, "app.wasm");
+    let text = r#"
+        spin_manifest_version = 2
+
+        [application]
+        name = "app"
+
+        [application.trigger.redis]
+        address = "{{ server }}"
+
+        [variables]
+        server = { required = true }
+
+        [[trigger.redis]]
+        channel = "messages"
+        component = "app"
+
+        [component.app]
+        source = "app.wasm"
+        allowed_outbound_hosts = ["{{ server }}"]
+        variables = { server = "{{ server }}" }
+    "#;
+    sandbox.file("spin.toml", text);
+    let mut command = sandbox.command(&["up"]);
+    command.env("SPIN_VARIABLE_SERVER", server.address());
+    let up = Up::spawn(command);
+    server.until(&["PUBSUB", "NUMSUB", "messages"], "messages\n1");
+    server.cli(&["PUBLISH", "messages", "one"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one");
+    server.cli(&["PUBLISH", "messages", "fail"]);
+    up.said("app/app: a message was not handled: ");
+    server.cli(&["PUBLISH", "other", "no"]);
+    server.cli(&["PUBLISH", "messages", "two"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one\ntwo");
+    assert!(up.stop().success());
+}
+
 macro_rules! cells {
-    ($sdk:ident, $guest:literal: $($name:ident at $path:literal),*) => {
+    ($sdk:ident, $guest:literal, $messages:literal: $($name:ident at $path:literal),*) => {
         mod $sdk {
             #[test]
             fn http() {
@@ -79,6 +137,16 @@ macro_rules! cells {
             #[test]
             fn outbound() {
                 super::outbound($guest);
+            }
+
+            #[test]
+            fn redis() {
+                super::redis($guest);
+            }
+
+            #[test]
+            fn redis_trigger() {
+                super::redis_trigger($messages);
             }
 
             $(
@@ -91,14 +159,37 @@ macro_rules! cells {
     };
 }
 
-cells!(sdk_2, "spin-2": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
-cells!(sdk_3, "spin-3": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+/// Of those that have it: spin-sdk 2 has not.
+mod mqtt {
+    #[test]
+    fn sdk_3() {
+        super::mqtt("spin-3");
+    }
+
+    #[test]
+    fn sdk_5() {
+        super::mqtt("spin-5");
+    }
+
+    #[test]
+    fn sdk_6() {
+        super::mqtt("spin-6");
+    }
+
+    #[test]
+    fn sdk_7() {
+        super::mqtt("spin-7");
+    }
+}
+
+cells!(sdk_2, "spin-2", "messages-2": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+cells!(sdk_3, "spin-3", "messages-3": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 cells!(
-    sdk_5, "spin-5":
+    sdk_5, "spin-5", "messages-5":
     key_value at "/key-value", variables at "/variables", sqlite_2 at "/sqlite", sqlite_3 at "/sqlite-3"
 );
-cells!(sdk_6, "spin-6": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
-cells!(sdk_7, "spin-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+cells!(sdk_6, "spin-6", "messages-6": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
+cells!(sdk_7, "spin-7", "messages-7": key_value at "/key-value", variables at "/variables", sqlite at "/sqlite");
 
 /// What an app needs and this version has not is named when the app is loaded, before any request.
 #[test]

@@ -1,4 +1,8 @@
-//! An app as it is written against spin-sdk 3: one path for each interface, each answers `ok`.
+//! An app as it is written against spin-sdk 3, and against 2: one path for each interface, each answers `ok`.
+
+#[cfg(feature = "mqtt")]
+mod mqtt;
+mod redis;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
 use spin_sdk::key_value::{self, Store};
@@ -13,6 +17,9 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
+        #[cfg(feature = "mqtt")]
+        "/mqtt" => mqtt::check(request.query()),
+        "/redis" => redis::check(request.query()),
         other => panic!("{other}"),
     }
     Response::new(200, "ok")
@@ -55,7 +62,9 @@ fn sqlite() {
     let database = Connection::open_default().unwrap();
     database.execute("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)", &[]).unwrap();
     database.execute("DELETE FROM notes", &[]).unwrap();
-    database.execute("INSERT INTO notes VALUES (?, ?)", &[Value::Integer(1), Value::Text("one".into())]).unwrap();
+    database
+        .execute("INSERT INTO notes VALUES (?, ?)", &[Value::Integer(1), Value::Text("one".into())])
+        .unwrap();
     let found = database.execute("SELECT id, text FROM notes", &[]).unwrap();
     assert_eq!(found.columns, ["id", "text"]);
     let row = found.rows().next().unwrap();

@@ -1,5 +1,8 @@
 //! An app as it is written against spin-sdk 7, and against 6: one path for each interface, each answers `ok`.
 
+mod mqtt;
+mod redis;
+
 use spin_sdk::http::body::IncomingBodyExt;
 use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, get};
 use spin_sdk::key_value::{self, Store};
@@ -16,6 +19,9 @@ async fn handle(request: Request) -> Answer {
         "/key-value" => key_value().await,
         "/variables" => variables().await,
         "/sqlite" => sqlite().await,
+        "/mqtt" => mqtt::check(request.uri().query().unwrap_or_default()).await,
+        "/redis-wait" => redis::wait(request.uri().query().unwrap_or_default()).await,
+        "/redis" => redis::check(request.uri().query().unwrap_or_default()).await,
         other => panic!("{other}"),
     }
     (StatusCode::OK, HeaderMap::new(), "ok".to_owned())

@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn the_documented_entry_is_read() {
         let page = include_str!("../../../../docs/manifest.md");
-        let example = page.split("```toml").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+        let page = page.split_once("\n## Static assets\n").unwrap().1;
+        let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let assets = one(example.trim_start().trim_start_matches("[[application.tool.tombolo.static]]"));
         assert_eq!(assets.precompressed, [Encoding::Brotli, Encoding::Gzip]);
         assert!(assets.fallback.is_some() && assets.headers.len() == 1 && assets.caching.rules.len() == 1);

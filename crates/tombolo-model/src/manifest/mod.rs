@@ -9,6 +9,7 @@
 mod assets;
 pub(crate) mod fields;
 pub(crate) mod read;
+mod redis;
 mod response;
 mod settings;
 mod template;

@@ -9,16 +9,19 @@ use toml::de::DeValue;
 use super::ManifestError;
 use super::assets::assets;
 use super::fields::{Document, Fields, Item, Placed, nearest};
+use super::redis;
 use super::response::static_response;
 use super::settings::{Settings, settings};
 use super::template;
-use crate::app::{App, Build, Component, FileMount, Files, HttpTrigger, Source, StaticResponse};
+use crate::app::{
+    App, Build, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse,
+};
 use crate::file_glob::{FileGlob, Star};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
 
-type Values = BTreeMap<String, String>;
+pub(super) type Values = BTreeMap<String, String>;
 
 /// The whole manifest.
 pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, ManifestError> {
@@ -51,7 +54,10 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
             components.insert(id.clone(), component(&fields, id, &variables, &defaults)?);
         }
     }
-    let Triggers { triggers, responses } = triggers(&root, &base, &mut components, &variables, &defaults)?;
+    let redis = redis::address(&application, &variables)?;
+    let redis = redis.as_deref();
+    let Triggers { triggers, redis_triggers, responses } =
+        triggers(&root, &base, redis, &mut components, &variables, &defaults)?;
     root.done()?;
     Ok(App {
         name,
@@ -59,6 +65,7 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
         spin_headers: true,
         base: base.to_string(),
         triggers,
+        redis_triggers,
         responses,
         assets,
         components,
@@ -89,7 +96,8 @@ fn base(application: &Fields<'_>) -> Result<Pattern, ManifestError> {
     let root: Pattern = "/".parse().expect("`/` is a route");
     let Some(triggers) = application.table("trigger")? else { return Ok(root) };
     let http = triggers.table("http")?;
-    triggers.unsupported("redis", "this version serves HTTP triggers only")?;
+    // It may name variables, which are read later.
+    triggers.ignore(&["redis"]);
     triggers.done()?;
     let Some(http) = http else { return Ok(root) };
     let base = match http.text("base")? {
@@ -279,13 +287,15 @@ fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
 #[derive(Default)]
 struct Triggers {
     triggers: Vec<HttpTrigger>,
+    redis_triggers: Vec<RedisTrigger>,
     responses: Vec<StaticResponse>,
 }
 
-/// Every `[[trigger.http]]`.
+/// Every `[[trigger.http]]` and `[[trigger.redis]]`.
 fn triggers(
     root: &Fields<'_>,
     base: &Pattern,
+    redis: Option<&str>,
     components: &mut BTreeMap<ComponentId, Component>,
     variables: &Values,
     defaults: &Settings,
@@ -307,12 +317,13 @@ fn triggers(
         }
         fields.done()?;
     }
-    kinds.unsupported("redis", "this version serves HTTP triggers only")?;
+    let numbered = found.triggers.len() + found.responses.len();
+    found.redis_triggers = redis::triggers(&kinds, redis, numbered, components, variables, defaults)?;
     kinds.done()?;
     Ok(found)
 }
 
-fn trigger_component(
+pub(super) fn trigger_component(
     fields: &Fields<'_>,
     number: usize,
     components: &mut BTreeMap<ComponentId, Component>,
@@ -384,7 +395,7 @@ pub(super) fn at(fields: &Fields<'_>, place: &Placed<&str>, error: impl std::err
     fields.error(place.span.clone(), error.to_string())
 }
 
-fn filled(
+pub(super) fn filled(
     fields: &Fields<'_>,
     text: &str,
     span: std::ops::Range<usize>,

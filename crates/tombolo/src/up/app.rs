@@ -94,6 +94,7 @@ fn bare(file: &Path) -> App {
             raw_route: "/...".to_owned(),
             component: id.clone(),
         }],
+        redis_triggers: Vec::new(),
         responses: Vec::new(),
         assets: Vec::new(),
         components: BTreeMap::from([(id.clone(), Component::bare(id, source))]),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tombolo_model::{App, Isolation};
+use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_node::{
     Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
     NodeError, Pool,
@@ -120,7 +120,11 @@ impl Up {
         }
         let state = source.root().join(".tombolo");
         // Before anything starts a thread: see `tombolo_confine`.
-        let files: Vec<_> = stores.values().chain(databases.values()).collect();
+        let kept = stores.values().filter_map(|store| match store {
+            KeyValueStore::File(path) => Some(path),
+            KeyValueStore::Redis(_) => None,
+        });
+        let files: Vec<_> = kept.chain(databases.values()).collect();
         self.walls().put_up(|| walls::plan(&source, &app, &state, &files, cache.as_deref()));
         let config = NodeConfig {
             listen: self.listen,
@@ -201,7 +205,7 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn banner(app: &App, address: SocketAddr) -> String {
+fn banner(app: &App, address: Option<SocketAddr>) -> String {
     let components = app
         .triggers
         .iter()
@@ -214,11 +218,19 @@ fn banner(app: &App, address: SocketAddr) -> String {
         .responses
         .iter()
         .map(|response| (response.route.to_string(), format!("always {}", response.status.as_u16())));
-    let routes: Vec<(String, String)> = components.chain(written).chain(assets).collect();
+    let messages = app
+        .redis_triggers
+        .iter()
+        .map(|trigger| (format!("messages of `{}`", trigger.channel), trigger.component.to_string()));
+    let routes: Vec<(String, String)> = components.chain(written).chain(assets).chain(messages).collect();
     let width = routes.iter().map(|(route, _)| route.len()).max().unwrap_or(0);
     let routes: String =
         routes.iter().map(|(route, answerer)| format!("  {route:width$}  {answerer}\n")).collect();
-    format!("Serving {}\n{routes}Listening on http://{address}\n", app.name)
+    let waits = match address {
+        Some(address) => format!("Listening on http://{address}"),
+        None => "Waiting for messages".to_owned(),
+    };
+    format!("Serving {}\n{routes}{waits}\n", app.name)
 }
 
 fn refusal(error: &NodeError, app: &App) -> Failure {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tombolo_model::runtime_config::{self, VariablesProvider};
-use tombolo_model::{RuntimeConfig, dotenv};
+use tombolo_model::{KeyValueStore, RuntimeConfig, dotenv};
 
 use crate::failure::Failure;
 
@@ -15,8 +15,8 @@ type Values = BTreeMap<String, String>;
 /// What is said beside the manifest, with paths as this process finds them.
 #[derive(Debug, Default)]
 pub(crate) struct Operator {
-    /// Files of key-value stores, by label.
-    pub(crate) stores: BTreeMap<String, PathBuf>,
+    /// Where key-value stores are, by label.
+    pub(crate) stores: BTreeMap<String, KeyValueStore>,
     /// Files of databases, by label.
     pub(crate) databases: BTreeMap<String, PathBuf>,
     /// Values of variables, by name.
@@ -43,20 +43,22 @@ impl Operator {
         add(&mut values, &last, environment, Missing::IsFine)?;
         // Those of stores are relative to the configuration and those of databases are not: so it is in Spin.
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        for path in config.key_value_stores.values_mut() {
-            *path = folder.join(&*path);
+        for store in config.key_value_stores.values_mut() {
+            if let KeyValueStore::File(path) = store {
+                *path = absolute(&folder.join(&*path))?;
+            }
         }
-        // Absolute, so that each has a folder.
-        let absolute = |(label, path): (String, PathBuf)| match std::path::absolute(&path) {
-            Ok(path) => Ok((label, path)),
-            Err(error) => Err(Failure::new(format!("`{}` is no path: {error}", path.display()))),
-        };
-        Ok(Self {
-            stores: config.key_value_stores.into_iter().map(absolute).collect::<Result<_, _>>()?,
-            databases: config.sqlite_databases.into_iter().map(absolute).collect::<Result<_, _>>()?,
-            values,
-        })
+        for path in config.sqlite_databases.values_mut() {
+            *path = absolute(path)?;
+        }
+        Ok(Self { stores: config.key_value_stores, databases: config.sqlite_databases, values })
     }
+}
+
+/// Absolute, so that each has a folder.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    let absolute = std::path::absolute(path);
+    absolute.map_err(|error| Failure::new(format!("`{}` is no path: {error}", path.display())))
 }
 
 /// What `--sqlite` says: statements, or behind `@` the file they are in.
@@ -155,7 +157,7 @@ mod tests {
         let values: Vec<_> =
             found.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(values, [("a", "static"), ("b", "prefixed"), ("c", "file"), ("d", "last")]);
-        assert_eq!(found.stores["cache"], folder.path().join("data/cache.redb"));
+        assert_eq!(found.stores["cache"], KeyValueStore::File(folder.path().join("data/cache.redb")));
         assert_eq!(found.databases["users"], std::env::current_dir().unwrap().join("users.db"));
     }
 

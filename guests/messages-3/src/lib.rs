@@ -1,0 +1,20 @@
+//! A subscriber as it is written against spin-sdk 3: what comes is put into a list at the server.
+
+use spin_sdk::redis::{Connection, RedisParameter};
+use spin_sdk::{redis_component, variables};
+
+#[redis_component]
+fn on_message(message: Vec<u8>) -> Result<(), String> {
+    match message.as_slice() {
+        b"fail" => return Err("as it was asked to".to_owned()),
+        b"trap" => panic!("as it was asked to"),
+        b"loop" => loop {
+            std::hint::black_box(());
+        },
+        _ => {}
+    }
+    let redis = Connection::open(&variables::get("server").unwrap()).unwrap();
+    let parameters = [b"received".to_vec(), message].map(RedisParameter::Binary);
+    redis.execute("RPUSH", &parameters).unwrap();
+    Ok(())
+}
