@@ -1,7 +1,5 @@
 //! Messages of Redis for components, through the whole program.
 
-use std::time::Duration;
-
 use tombolo_testkit::servers::redis::Redis;
 use tombolo_testkit::{Sandbox, Up};
 
@@ -78,12 +76,11 @@ fn a_drain_waits_for_messages_at_work() {
     let sandbox = app(&server, "all", "tool.tombolo.cpu_ms_max = 700\ntool.tombolo.concurrency_max = 1");
     let up = Up::start(&sandbox, &[]);
     subscribed(&server, "all", 1);
-    server.cli(&["PUBLISH", "all", "loop"]);
-    server.cli(&["PUBLISH", "all", "last"]);
-    // Both are on their way: one at work, one that waits for its place.
-    std::thread::sleep(Duration::from_millis(300));
+    // In one go: when the first is at work, the second waits for its place.
+    server.cli(&["EVAL", "redis.call('PUBLISH', 'all', 'mark') redis.call('PUBLISH', 'all', 'last')", "0"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "mark");
     assert!(up.stop().success());
-    assert_eq!(server.cli(&["LRANGE", "received", "0", "-1"]), "last");
+    assert_eq!(server.cli(&["LRANGE", "received", "0", "-1"]), "mark\nlast");
     subscribed(&server, "all", 0);
 }
 
