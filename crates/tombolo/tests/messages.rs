@@ -1,7 +1,5 @@
 //! Messages of Redis for components, through the whole program.
 
-use std::time::Duration;
-
 use tombolo_testkit::servers::redis::Redis;
 use tombolo_testkit::{Sandbox, Up};
 
@@ -78,24 +76,21 @@ fn a_drain_waits_for_messages_at_work() {
     let sandbox = app(&server, "all", "tool.tombolo.cpu_ms_max = 700\ntool.tombolo.concurrency_max = 1");
     let up = Up::start(&sandbox, &[]);
     subscribed(&server, "all", 1);
-    server.cli(&["PUBLISH", "all", "loop"]);
-    server.cli(&["PUBLISH", "all", "last"]);
-    // Both are on their way: one at work, one that waits for its place.
-    std::thread::sleep(Duration::from_millis(300));
+    // In one go: when the first is at work, the second waits for its place.
+    server.cli(&["EVAL", "redis.call('PUBLISH', 'all', 'mark') redis.call('PUBLISH', 'all', 'last')", "0"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "mark");
     assert!(up.stop().success());
-    assert_eq!(server.cli(&["LRANGE", "received", "0", "-1"]), "last");
+    assert_eq!(server.cli(&["LRANGE", "received", "0", "-1"]), "mark\nlast");
     subscribed(&server, "all", 0);
 }
 
-/// Both triggers in one app; one that had no routes has no port to serve them at when they come.
+/// One component may have both triggers; an app that had no routes has no port to serve them at when they come.
 #[test]
 fn an_app_may_have_routes_beside() {
     let server = Redis::start();
     let sandbox = app(&server, "all", "");
     let alone = Up::start(&sandbox, &["--watch"]);
-    sandbox.guest("web", "web.wasm");
-    let route =
-        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"web\"\n[component.web]\nsource = \"web.wasm\"\n";
+    let route = "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"app\"";
     sandbox.file("spin.toml", manifest(&server, "all", route));
     alone.said("no port is open: start it again to serve HTTP\nThe app is served as it was before");
     server.cli(&["PUBLISH", "all", "one"]);
@@ -103,9 +98,10 @@ fn an_app_may_have_routes_beside() {
     drop(alone);
     let up = Up::start(&sandbox, &[]);
     subscribed(&server, "all", 1);
-    assert_eq!(up.get("/").text(), "hello");
+    assert_eq!(up.get("/").text(), "1");
     server.cli(&["PUBLISH", "all", "two"]);
     server.until(&["LRANGE", "received", "0", "-1"], "one\ntwo");
+    assert_eq!(up.get("/").text(), "2");
     assert!(up.stop().success());
 }
 

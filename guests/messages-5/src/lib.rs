@@ -1,7 +1,17 @@
-//! A subscriber as it is written against spin-sdk 5: what comes is put into a list at the server.
+//! A subscriber as it is written against spin-sdk 5: what comes is put into a list at the server. It answers
+//! requests as well, with how many came.
 
-use spin_sdk::redis::{Connection, RedisParameter};
-use spin_sdk::{redis_component, variables};
+use spin_sdk::http::{IntoResponse, Request, Response};
+use spin_sdk::redis::{Connection, RedisParameter, RedisResult};
+use spin_sdk::{http_component, redis_component, variables};
+
+#[http_component]
+fn handle(_: Request) -> impl IntoResponse {
+    let redis = Connection::open(&variables::get("server").unwrap()).unwrap();
+    let length = redis.execute("LLEN", &[RedisParameter::Binary(b"received".to_vec())]).unwrap();
+    let RedisResult::Int64(length) = length[0] else { panic!("{length:?}") };
+    Response::new(200, length.to_string())
+}
 
 #[redis_component]
 fn on_message(message: Vec<u8>) -> Result<(), String> {
@@ -13,8 +23,13 @@ fn on_message(message: Vec<u8>) -> Result<(), String> {
         },
         _ => {}
     }
+    let is_mark = message == b"mark";
     let redis = Connection::open(&variables::get("server").unwrap()).unwrap();
     let parameters = [b"received".to_vec(), message].map(RedisParameter::Binary);
     redis.execute("RPUSH", &parameters).unwrap();
+    // Whoever sees the mark knows that this is at work.
+    while is_mark {
+        std::hint::black_box(());
+    }
     Ok(())
 }
