@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-store", &["tombolo-model"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-kv", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-store"]),
+    ("tombolo-cap-postgres", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-node",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-postgres",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",
             "tombolo-cap-wasi",
@@ -44,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-postgres",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",
             "tombolo-cap-wasi",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_postgres::Postgres;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
@@ -130,7 +131,7 @@ impl Node {
         let sqlite =
             Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
         let capabilities: Vec<Arc<dyn AnyCapability>> =
-            vec![Arc::new(Kv::new(stores)), Arc::new(sqlite), Arc::new(Variables)];
+            vec![Arc::new(Kv::new(stores)), Arc::new(sqlite), Arc::new(Postgres), Arc::new(Variables)];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();

@@ -7,6 +7,7 @@
 
 mod http;
 mod sandbox;
+pub mod servers;
 mod up;
 
 use std::path::PathBuf;
