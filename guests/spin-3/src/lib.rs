@@ -1,5 +1,7 @@
 //! An app as it is written against spin-sdk 3: one path for each interface, each answers `ok`.
 
+mod postgres;
+
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
 use spin_sdk::key_value::{self, Store};
 use spin_sdk::sqlite::{self, Connection, Value};
@@ -13,6 +15,8 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
+        "/postgres-2" => postgres::version_2(request.query()),
+        "/postgres-3" => postgres::version_3(request.query()),
         other => panic!("{other}"),
     }
     Response::new(200, "ok")

@@ -1,5 +1,9 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
+mod postgres;
+#[path = "../../spin-3/src/postgres.rs"]
+mod postgres_3;
+
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
 use spin_sdk::key_value::{self, Store};
 use spin_sdk::sqlite::{self, Connection, Value};
@@ -14,6 +18,9 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/variables" => variables(),
         "/sqlite" => sqlite(),
         "/sqlite-3" => sqlite_3(),
+        "/postgres-2" => postgres_3::version_2(request.query()),
+        "/postgres-3" => postgres_3::version_3(request.query()),
+        "/postgres-4" => postgres::version_4(request.query()),
         other => panic!("{other}"),
     }
     Response::new(200, "ok")

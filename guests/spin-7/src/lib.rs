@@ -1,5 +1,7 @@
 //! An app as it is written against spin-sdk 7: one path for each interface, each answers `ok`.
 
+mod postgres;
+
 use spin_sdk::http::body::IncomingBodyExt;
 use spin_sdk::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, get};
 use spin_sdk::key_value::{self, Store};
@@ -16,6 +18,12 @@ async fn handle(request: Request) -> Answer {
         "/key-value" => key_value().await,
         "/variables" => variables().await,
         "/sqlite" => sqlite().await,
+        "/postgres" => postgres::check(request.uri().query().unwrap_or_default()).await,
+        "/postgres-encrypted" => {
+            let (parts, body) = request.into_parts();
+            let root = String::from_utf8(body.bytes().await.unwrap().into()).unwrap();
+            postgres::encrypted(parts.uri.query().unwrap_or_default(), root).await;
+        }
         other => panic!("{other}"),
     }
     (StatusCode::OK, HeaderMap::new(), "ok".to_owned())
