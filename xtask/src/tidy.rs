@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-store", &["tombolo-model"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-kv", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-store"]),
+    ("tombolo-cap-mysql", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-postgres", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-node",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-mysql",
             "tombolo-cap-postgres",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",
@@ -46,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-mysql",
             "tombolo-cap-postgres",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_mysql::Mysql;
 use tombolo_cap_postgres::Postgres;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
@@ -130,8 +131,13 @@ impl Node {
             .or_insert_with(|| state.join("key_value.redb"));
         let sqlite =
             Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
-        let capabilities: Vec<Arc<dyn AnyCapability>> =
-            vec![Arc::new(Kv::new(stores)), Arc::new(sqlite), Arc::new(Postgres), Arc::new(Variables)];
+        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
+            Arc::new(Kv::new(stores)),
+            Arc::new(sqlite),
+            Arc::new(Mysql),
+            Arc::new(Postgres),
+            Arc::new(Variables),
+        ];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();

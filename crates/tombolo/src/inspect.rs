@@ -164,7 +164,12 @@ fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
     let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
-    let postgres = tombolo_cap_postgres::Postgres;
-    let capabilities: [&dyn AnyCapability; 4] = [&kv, &sqlite, &postgres, &tombolo_cap_variables::Variables];
+    let capabilities: [&dyn AnyCapability; 5] = [
+        &kv,
+        &sqlite,
+        &tombolo_cap_mysql::Mysql,
+        &tombolo_cap_postgres::Postgres,
+        &tombolo_cap_variables::Variables,
+    ];
     capabilities.iter().flat_map(|capability| capability.interfaces(abi)).copied().collect()
 }

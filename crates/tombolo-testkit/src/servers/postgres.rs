@@ -1,13 +1,13 @@
 //! PostgreSQL.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, mpsc};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock};
+
+use super::process::{self, Server};
 
 /// A server of this test process. It has a database for each test that asks.
 pub struct Postgres {
@@ -29,17 +29,6 @@ pub struct Database {
 /// The one user, and its password.
 const USER: &str = "guest";
 const PASSWORD: &str = "p@ss/word";
-
-/// Runs the server until whoever started it closes its standard input, by intention or by ending, and then
-/// leaves nothing behind.
-const WATCHED: &str = r#"
-folder=$1; shift
-"$@" & server=$!
-read -r _
-kill -QUIT $server
-wait $server
-rm -rf "$folder"
-"#;
 
 impl Postgres {
     /// The server without encryption, started for the first who asks.
@@ -85,8 +74,8 @@ impl Postgres {
         let data = folder.join("data");
         let password = folder.join("password");
         fs::write(&password, PASSWORD).unwrap();
-        owned(&folder);
-        let init = as_user(&program("initdb"), &folder)
+        process::owned("postgres", &folder);
+        let init = process::as_user("postgres", &program("initdb"), &folder)
             .args(["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8"])
             .args(["--locale", "C", "--no-sync", "--no-instructions"])
             .arg(format!("--pwfile={}", password.display()))
@@ -95,14 +84,9 @@ impl Postgres {
             .unwrap();
         assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
         let root = encrypted.then(|| certificate(&data));
-        owned(&folder);
-        loop {
-            // Free a moment ago; should another take it meanwhile, the next is tried.
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(child) = serve(&folder, &data, port, encrypted) {
-                return Self { port, root, databases: AtomicUsize::new(0), _child: Mutex::new(child) };
-            }
-        }
+        process::owned("postgres", &folder);
+        let (port, child) = process::on_a_port(|port| serve(&folder, &data, port, encrypted));
+        Self { port, root, databases: AtomicUsize::new(0), _child: Mutex::new(child) }
     }
 }
 
@@ -150,36 +134,10 @@ fn program(name: &str) -> PathBuf {
     newest.unwrap().join("bin").join(name)
 }
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// A command as the user that the server may be: it refuses to be root.
-fn as_user(program: &Path, folder: &Path) -> Command {
-    let mut command = if is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
-    command.current_dir(folder).env("LC_ALL", "C");
-    command
-}
-
-/// Makes a folder that user's.
-fn owned(folder: &Path) {
-    if is_root() {
-        assert!(Command::new("chown").args(["-R", "postgres:"]).arg(folder).status().unwrap().success());
-    }
-}
-
-#[expect(clippy::zombie_processes, reason = "whoever has it ends it by ending")]
 /// Starts the server and waits until it takes connections; `None` if another has its port.
 fn serve(folder: &Path, data: &Path, port: u16, encrypted: bool) -> Option<Child> {
-    let mut command = as_user(Path::new("sh"), folder);
-    command.args(["-c", WATCHED, "sh"]).arg(folder).arg(program("postgres")).arg("-D").arg(data);
-    let settings = [
+    let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
+    for setting in [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         format!("ssl={}", if encrypted { "on" } else { "off" }),
@@ -188,34 +146,17 @@ fn serve(folder: &Path, data: &Path, port: u16, encrypted: bool) -> Option<Child
         "max_connections=200".to_owned(),
         "shared_buffers=16MB".to_owned(),
         "lc_messages=C".to_owned(),
-    ];
-    for setting in settings {
-        command.args(["-c", &setting]);
+    ] {
+        arguments.extend(["-c".to_owned(), setting]);
     }
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let (said, heard) = mpsc::sync_channel(100);
-    std::thread::spawn(move || {
-        for line in lines {
-            // Nobody listens once it is ready; it is read on, or the server would wait for a reader.
-            let _ = said.send(line);
-        }
-    });
-    let mut all = String::new();
-    loop {
-        let line = heard.recv_timeout(Duration::from_secs(60));
-        let line = line.unwrap_or_else(|_| panic!("PostgreSQL does not start; it said:\n{all}"));
-        if line.contains("ready to accept connections") {
-            return Some(child);
-        }
-        if line.contains("could not bind") {
-            drop(child.stdin.take());
-            let _ = child.wait();
-            return None;
-        }
-        all.push_str(&(line + "\n"));
-    }
+    process::serve(&Server {
+        user: "postgres",
+        folder,
+        program: &program("postgres"),
+        arguments: &arguments,
+        ready: "ready to accept connections",
+        taken: "could not bind",
+    })
 }
 
 /// Makes a certificate for `localhost` and 127.0.0.1, puts it where the server looks, and returns its issuer's.
@@ -230,7 +171,6 @@ fn certificate(data: &Path) -> String {
     let own = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &signer).unwrap();
     fs::write(data.join("server.crt"), own.pem()).unwrap();
     fs::write(data.join("server.key"), key.serialize_pem()).unwrap();
-    use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(data.join("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
     issuer.pem()
 }
