@@ -12,6 +12,8 @@ use crate::refusal::Refusal;
 const SCHEME: &str = "mysql";
 /// The longest packet, which a row or a statement is: all of it is held at once.
 const PACKET_BYTES_MAX: usize = 16 << 20;
+/// Statements that a connection keeps prepared, until another guest has it.
+const STATEMENTS_MAX: usize = 16;
 /// A URL is read by code that was not written for strangers.
 const ADDRESS_BYTES_MAX: usize = 8 << 10;
 
@@ -93,8 +95,7 @@ impl Address {
             .ssl_opts(self.encrypted.then(SslOpts::default))
             // It would leave the network, for a file of the host.
             .prefer_socket(false)
-            // What a guest prepares is gone with its statement.
-            .stmt_cache_size(0)
+            .stmt_cache_size(STATEMENTS_MAX)
             .max_allowed_packet(Some(PACKET_BYTES_MAX))
             .into()
     }

@@ -13,6 +13,8 @@ pub(crate) enum Stop {
     Failed(mysql_async::Error),
     /// The result is larger than the memory.
     TooLarge(MemoryExceeded),
+    /// There are not so many parameters as the statement expects.
+    Parameters { expected: u16, given: usize },
     /// The guest has gone.
     Gone,
 }
@@ -46,6 +48,11 @@ impl<'a> Cursor<'a> {
         parameters: Vec<Value>,
         memory: HostMemory,
     ) -> Result<Self, Stop> {
+        // Asked here, for the client gives up its connection over it.
+        let expected = client.prep(sql).await?.num_params();
+        if usize::from(expected) != parameters.len() {
+            return Err(Stop::Parameters { expected, given: parameters.len() });
+        }
         let parameters = Params::Positional(parameters.into_iter().map(Into::into).collect());
         let result = client.exec_iter(sql, parameters).await?;
         let columns = result.columns_ref().iter().map(Column::of).collect();

@@ -163,14 +163,16 @@ impl Busy {
                 self.done = true;
                 return Err(Refusal::Query(error.to_string()));
             }
-            Err(Stop::Failed(Error::Driver(
-                error @ (DriverError::StmtParamsMismatch { .. }
-                | DriverError::StmtParamsNumberExceedsLimit { .. }
-                | DriverError::MixedParams
-                | DriverError::Params(_)),
-            ))) => {
+            Err(Stop::Parameters { expected, given }) => {
                 self.done = true;
-                return Err(Refusal::Parameter(error.to_string()));
+                return Err(Refusal::Parameter(format!(
+                    "{given} parameters are given, the statement expects {expected}"
+                )));
+            }
+            // Names in place of question marks. The client has closed the connection.
+            Err(Stop::Failed(Error::Driver(error @ (DriverError::MixedParams | DriverError::Params(_))))) => {
+                self.close("its parameters were no positions");
+                Refusal::Parameter(error.to_string())
             }
             Err(Stop::TooLarge(error)) => {
                 self.close("a result was too large");

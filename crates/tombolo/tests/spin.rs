@@ -28,7 +28,7 @@ fn app(guest: &str) -> Sandbox {
 
         [component.app]
         source = "app.wasm"
-        allowed_outbound_hosts = ["http://127.0.0.1:*", "postgres://127.0.0.1:*"]
+        allowed_outbound_hosts = ["http://127.0.0.1:*", "mysql://127.0.0.1:*", "postgres://127.0.0.1:*"]
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { region = "{{ region }}-west" }
@@ -74,6 +74,12 @@ fn postgres(guest: &str, path: &str) {
     checks(guest, &format!("{path}?{}", database.url("sslmode=disable")));
 }
 
+/// The same with a server of MySQL.
+fn mysql(guest: &str, path: &str) {
+    let database = servers::mysql::MySql::plain().database();
+    checks(guest, &format!("{path}?{}", database.url("")));
+}
+
 macro_rules! cells {
     ($sdk:ident, $guest:literal: $($name:ident at $path:literal),*) => {
         mod $sdk {
@@ -112,15 +118,19 @@ macro_rules! databases {
 }
 
 mod databases {
-    use super::postgres;
+    use super::{mysql, postgres};
 
-    databases!(sdk_3, "spin-3": postgres_2 by postgres at "/postgres-2", postgres_3 by postgres at "/postgres-3");
+    databases!(
+        sdk_3, "spin-3":
+        mysql by mysql at "/mysql", postgres_2 by postgres at "/postgres-2",
+        postgres_3 by postgres at "/postgres-3"
+    );
     databases!(
         sdk_5, "spin-5":
-        postgres_2 by postgres at "/postgres-2", postgres_3 by postgres at "/postgres-3",
-        postgres_4 by postgres at "/postgres-4"
+        mysql by mysql at "/mysql", postgres_2 by postgres at "/postgres-2",
+        postgres_3 by postgres at "/postgres-3", postgres_4 by postgres at "/postgres-4"
     );
-    databases!(sdk_7, "spin-7": postgres by postgres at "/postgres");
+    databases!(sdk_7, "spin-7": mysql by mysql at "/mysql", postgres by postgres at "/postgres");
 }
 
 #[test]

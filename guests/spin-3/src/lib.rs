@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 3: one path for each interface, each answers `ok`.
 
+mod mysql;
 mod postgres;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
@@ -15,6 +16,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
+        "/mysql" => mysql::check(request.query()),
         "/postgres-2" => postgres::version_2(request.query()),
         "/postgres-3" => postgres::version_3(request.query()),
         other => panic!("{other}"),

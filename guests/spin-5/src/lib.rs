@@ -1,5 +1,7 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
+#[path = "../../spin-3/src/mysql.rs"]
+mod mysql;
 mod postgres;
 #[path = "../../spin-3/src/postgres.rs"]
 mod postgres_3;
@@ -18,6 +20,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/variables" => variables(),
         "/sqlite" => sqlite(),
         "/sqlite-3" => sqlite_3(),
+        "/mysql" => mysql::check(request.query()),
         "/postgres-2" => postgres_3::version_2(request.query()),
         "/postgres-3" => postgres_3::version_3(request.query()),
         "/postgres-4" => postgres::version_4(request.query()),

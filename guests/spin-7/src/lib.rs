@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 7: one path for each interface, each answers `ok`.
 
+mod mysql;
 mod postgres;
 
 use spin_sdk::http::body::IncomingBodyExt;
@@ -18,6 +19,7 @@ async fn handle(request: Request) -> Answer {
         "/key-value" => key_value().await,
         "/variables" => variables().await,
         "/sqlite" => sqlite().await,
+        "/mysql" => mysql::check(request.uri().query().unwrap_or_default()).await,
         "/postgres" => postgres::check(request.uri().query().unwrap_or_default()).await,
         "/postgres-encrypted" => {
             let (parts, body) = request.into_parts();
