@@ -39,7 +39,7 @@ pub fn check(address: &str) {
         ParameterValue::Floating32(0.5),
         ParameterValue::Floating64(0.25),
     ];
-    let sum = database.query("SELECT CAST(?+?+?+?+?+?+?+?+?+? AS DOUBLE)", &parameters).unwrap();
+    let sum = database.query("SELECT 0e0+?+?+?+?+?+?+?+?+?+?", &parameters).unwrap();
     assert!(matches!(sum.rows[0][0], DbValue::Floating64(4.75)));
 
     // A transaction is this connection's.
