@@ -27,6 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-redis", &["tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-redis", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis"]),
     ("tombolo-cap-mqtt", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
+    ("tombolo-cap-mysql", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
+    ("tombolo-cap-postgres", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
@@ -36,6 +38,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "tombolo-cap-kv",
             "tombolo-cap-mqtt",
+            "tombolo-cap-mysql",
+            "tombolo-cap-postgres",
             "tombolo-cap-redis",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",
@@ -54,6 +58,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "tombolo-cap-kv",
             "tombolo-cap-mqtt",
+            "tombolo-cap-mysql",
+            "tombolo-cap-postgres",
             "tombolo-cap-redis",
             "tombolo-cap-sqlite",
             "tombolo-cap-variables",

@@ -4,11 +4,13 @@
 //! resolved once: the addresses it leads to are checked against the grant, and the connection goes to one of
 //! those that passed. Nothing resolves it a second time, so what was checked is what is connected to.
 
+pub mod idle;
 pub mod tls;
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,16 +18,19 @@ use tokio_rustls::rustls::ClientConfig;
 use tombolo_model::outbound::{AllowedHosts, Destination};
 use tombolo_model::reach::PrivateNetworks;
 
+use idle::Waits;
+
 /// Addresses of one name that are tried. More are no better, and a name could lead a guest's every
 /// request through a whole network.
 const ADDRESSES_MAX: usize = 16;
 
 /// Where the guests of one component may be connected to, and how often at once. All that connects for
 /// them shares it.
-#[derive(Debug)]
 pub struct Egress {
     config: EgressConfig,
     slots: Arc<Semaphore>,
+    /// Whose connections wait and can give their slots back: one for each protocol that keeps some.
+    waits: Mutex<Vec<Weak<dyn Waits>>>,
 }
 
 /// What an [`Egress`] is made of.
@@ -89,7 +94,7 @@ impl Egress {
     /// What a component may connect to, with no connection yet.
     pub fn new(config: EgressConfig) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
-        Arc::new(Self { config, slots })
+        Arc::new(Self { config, slots, waits: Mutex::default() })
     }
 
     /// The hosts.
@@ -112,6 +117,28 @@ impl Egress {
         self.config.allowed.allows(to.scheme, to.host, to.port)
     }
 
+    /// A slot: a free one, or that of the connection that waits the longest for its next request.
+    fn slot(&self) -> Result<Slot, EgressError> {
+        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(Slot(permit));
+        }
+        let waits: Vec<_> = self.waiting().iter().filter_map(Weak::upgrade).collect();
+        let oldest =
+            waits.iter().filter_map(|waits| Some((waits.oldest()?, waits))).min_by_key(|(at, _)| *at);
+        oldest.and_then(|(_, waits)| waits.let_go()).ok_or(EgressError::Busy)
+    }
+
+    /// Connections wait there from now on.
+    fn waits(&self, waits: Weak<dyn Waits>) {
+        let mut all = self.waiting();
+        all.retain(|waits| waits.strong_count() > 0);
+        all.push(waits);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Weak<dyn Waits>>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The granted addresses that `to` leads to now, at least one, and a slot for the connection to one of them: for
     /// clients that connect by themselves.
     ///
@@ -123,8 +150,7 @@ impl Egress {
         if !self.allows(to) {
             return Err(EgressError::Denied);
         }
-        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| EgressError::Busy)?;
-        let (mut found, slot) = addresses(to, Slot(permit)).await?;
+        let (mut found, slot) = addresses(to, self.slot()?).await?;
         found.retain(|address| self.config.allowed.reaches(to, address.ip(), self.config.private));
         if found.is_empty() {
             return Err(EgressError::Prohibited);
@@ -147,6 +173,12 @@ impl Egress {
             }
         }
         Err(failure)
+    }
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Egress").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 /// Trusts whom browsers trust.
@@ -29,6 +30,25 @@ pub fn config(roots: RootCertStore) -> Arc<ClientConfig> {
     config.resumption = Resumption::disabled();
     Arc::new(config)
 }
+
+/// Trusts whom browsers trust, and the certificates in `pem`.
+///
+/// # Errors
+///
+/// If there is none in it, or what is in it is none.
+pub fn with_roots(pem: &[u8]) -> Result<Arc<ClientConfig>, RootError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let known = roots.len();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.map_err(|_| RootError)?).map_err(|_| RootError)?;
+    }
+    if roots.len() == known { Err(RootError) } else { Ok(config(roots)) }
+}
+
+/// A text is no certificate whose issuer could be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one or more certificates in PEM form")]
+pub struct RootError;
 
 /// Why a connection is not encrypted.
 #[derive(Debug, thiserror::Error)]

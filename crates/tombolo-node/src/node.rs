@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tombolo_cap_kv::Kv;
 use tombolo_cap_mqtt::Mqtt;
+use tombolo_cap_mysql::Mysql;
+use tombolo_cap_postgres::Postgres;
 use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
@@ -150,6 +152,8 @@ impl Node {
             Arc::new(Variables),
             Arc::new(Redis),
             Arc::new(Mqtt),
+            Arc::new(Mysql),
+            Arc::new(Postgres),
         ];
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.

@@ -171,8 +171,14 @@ fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
     let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
-    let (variables, redis, mqtt) =
-        (tombolo_cap_variables::Variables, tombolo_cap_redis::Redis, tombolo_cap_mqtt::Mqtt);
-    let capabilities: [&dyn AnyCapability; 5] = [&kv, &sqlite, &variables, &redis, &mqtt];
+    let capabilities: [&dyn AnyCapability; 7] = [
+        &kv,
+        &sqlite,
+        &tombolo_cap_variables::Variables,
+        &tombolo_cap_redis::Redis,
+        &tombolo_cap_mqtt::Mqtt,
+        &tombolo_cap_mysql::Mysql,
+        &tombolo_cap_postgres::Postgres,
+    ];
     capabilities.iter().flat_map(|capability| capability.interfaces(abi)).copied().collect()
 }

@@ -1,8 +1,7 @@
 //! Apps as they are written against each of Spin's SDKs, unchanged, through the whole program. Each test is a
 //! cell of the table in `docs/spin.md`.
 
-use tombolo_testkit::servers;
-use tombolo_testkit::{Sandbox, Up};
+use tombolo_testkit::{Sandbox, Up, servers};
 
 /// An app of one SDK with all that it needs, as Spin's own templates would write it.
 fn app(guest: &str) -> Sandbox {
@@ -29,7 +28,10 @@ fn app(guest: &str) -> Sandbox {
 
         [component.app]
         source = "app.wasm"
-        allowed_outbound_hosts = ["http://127.0.0.1:*", "redis://127.0.0.1:*", "mqtt://127.0.0.1:*"]
+        allowed_outbound_hosts = [
+            "http://127.0.0.1:*", "redis://127.0.0.1:*", "mqtt://127.0.0.1:*", "mysql://127.0.0.1:*",
+            "postgres://127.0.0.1:*",
+        ]
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { region = "{{ region }}-west" }
@@ -126,6 +128,18 @@ fn redis_trigger(guest: &str) {
     assert!(up.stop().success());
 }
 
+/// The checks of the app against a server of PostgreSQL: it gets the address of a database of its own.
+fn postgres(guest: &str, path: &str) {
+    let database = servers::postgres::Postgres::plain().database();
+    checks(guest, &format!("{path}?{}", database.url("sslmode=disable")));
+}
+
+/// The same with a server of MySQL.
+fn mysql(guest: &str, path: &str) {
+    let database = servers::mysql::MySql::plain().database();
+    checks(guest, &format!("{path}?{}", database.url("")));
+}
+
 macro_rules! cells {
     ($sdk:ident, $guest:literal, $messages:literal: $($name:ident at $path:literal),*) => {
         mod $sdk {
@@ -157,6 +171,48 @@ macro_rules! cells {
             )*
         }
     };
+}
+
+/// Cells of a database.
+macro_rules! databases {
+    ($sdk:ident, $guest:literal: $($name:ident by $check:ident at $path:literal),*) => {
+        mod $sdk {
+            $(
+                #[test]
+                fn $name() {
+                    super::$check($guest, $path);
+                }
+            )*
+        }
+    };
+}
+
+mod databases {
+    use super::{mysql, postgres};
+
+    databases!(sdk_2, "spin-2": mysql by mysql at "/mysql", postgres_2 by postgres at "/postgres-2");
+    databases!(
+        sdk_3, "spin-3":
+        mysql by mysql at "/mysql", postgres_2 by postgres at "/postgres-2",
+        postgres_3 by postgres at "/postgres-3"
+    );
+    databases!(
+        sdk_5, "spin-5":
+        mysql by mysql at "/mysql", postgres_2 by postgres at "/postgres-2",
+        postgres_3 by postgres at "/postgres-3", postgres_4 by postgres at "/postgres-4"
+    );
+    databases!(sdk_6, "spin-6": mysql by mysql at "/mysql", postgres by postgres at "/postgres");
+    databases!(sdk_7, "spin-7": mysql by mysql at "/mysql", postgres by postgres at "/postgres");
+}
+
+#[test]
+fn a_guest_says_whom_its_connection_to_postgresql_trusts() {
+    let server = servers::postgres::Postgres::encrypted();
+    let address = server.database().url("sslmode=require");
+    let sandbox = app("spin-7");
+    let up = Up::start(&sandbox, &[]);
+    let answer = up.post(&format!("/postgres-encrypted?{address}"), server.root().as_bytes());
+    assert_eq!(answer.text(), "ok", "{}", up.said("Listening"));
 }
 
 /// Of those that have it: spin-sdk 2 has not.

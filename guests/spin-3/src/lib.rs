@@ -1,7 +1,11 @@
 //! An app as it is written against spin-sdk 3, and against 2: one path for each interface, each answers `ok`.
 
-#[cfg(feature = "mqtt")]
+#[cfg(feature = "sdk-3")]
 mod mqtt;
+mod mysql;
+mod postgres_2;
+#[cfg(feature = "sdk-3")]
+mod postgres_3;
 mod redis;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
@@ -17,9 +21,13 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/key-value" => key_value(),
         "/variables" => variables(),
         "/sqlite" => sqlite(),
-        #[cfg(feature = "mqtt")]
+        #[cfg(feature = "sdk-3")]
         "/mqtt" => mqtt::check(request.query()),
         "/redis" => redis::check(request.query()),
+        "/mysql" => mysql::check(request.query()),
+        "/postgres-2" => postgres_2::check(request.query()),
+        #[cfg(feature = "sdk-3")]
+        "/postgres-3" => postgres_3::check(request.query()),
         other => panic!("{other}"),
     }
     Response::new(200, "ok")

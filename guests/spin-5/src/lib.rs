@@ -1,6 +1,13 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
 mod mqtt;
+#[path = "../../spin-3/src/mysql.rs"]
+mod mysql;
+mod postgres;
+#[path = "../../spin-3/src/postgres_2.rs"]
+mod postgres_2;
+#[path = "../../spin-3/src/postgres_3.rs"]
+mod postgres_3;
 mod redis;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
@@ -20,6 +27,10 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/mqtt" => mqtt::check(request.query()),
         "/redis-wait" => redis::wait(request.query()),
         "/redis" => redis::check(request.query()),
+        "/mysql" => mysql::check(request.query()),
+        "/postgres-2" => postgres_2::check(request.query()),
+        "/postgres-3" => postgres_3::check(request.query()),
+        "/postgres-4" => postgres::version_4(request.query()),
         other => panic!("{other}"),
     }
     Response::new(200, "ok")

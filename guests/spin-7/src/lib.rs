@@ -1,6 +1,9 @@
 //! An app as it is written against spin-sdk 7, and against 6: one path for each interface, each answers `ok`.
 
 mod mqtt;
+#[cfg_attr(not(feature = "sdk-7"), path = "../../spin-3/src/mysql.rs")]
+mod mysql;
+mod postgres;
 mod redis;
 
 use spin_sdk::http::body::IncomingBodyExt;
@@ -22,6 +25,16 @@ async fn handle(request: Request) -> Answer {
         "/mqtt" => mqtt::check(request.uri().query().unwrap_or_default()).await,
         "/redis-wait" => redis::wait(request.uri().query().unwrap_or_default()).await,
         "/redis" => redis::check(request.uri().query().unwrap_or_default()).await,
+        #[cfg(feature = "sdk-7")]
+        "/mysql" => mysql::check(request.uri().query().unwrap_or_default()).await,
+        #[cfg(not(feature = "sdk-7"))]
+        "/mysql" => mysql::check(request.uri().query().unwrap_or_default()),
+        "/postgres" => postgres::check(request.uri().query().unwrap_or_default()).await,
+        "/postgres-encrypted" => {
+            let (parts, body) = request.into_parts();
+            let root = String::from_utf8(body.bytes().await.unwrap().into()).unwrap();
+            postgres::encrypted(parts.uri.query().unwrap_or_default(), root).await;
+        }
         other => panic!("{other}"),
     }
     (StatusCode::OK, HeaderMap::new(), "ok".to_owned())

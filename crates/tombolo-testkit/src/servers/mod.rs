@@ -2,6 +2,9 @@
 //! the test.
 
 pub mod mosquitto;
+pub mod mysql;
+pub mod postgres;
+mod process;
 pub mod redis;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,0 +1,176 @@
+//! `spin:mysql/mysql@3.0.0`: as 2.0.0 with promises; rows come as a stream.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::sync::oneshot;
+use tombolo_capability::{Guest, HostMemory};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{
+    Accessor, Destination, FutureReader, StreamProducer, StreamReader, StreamResult, VecBuffer,
+};
+
+use crate::HasMysql;
+use crate::interfaces::{Called, Handle, types};
+use crate::refusal::Refusal;
+use crate::rows::{self, Part};
+use crate::session::Session;
+use crate::value::Value;
+use crate::view::Host;
+
+mod generated {
+    wasmtime::component::bindgen!({
+        inline: "package tombolo:mysql3; world imports { import spin:mysql/mysql@3.0.0; }",
+        path: ["../../wit/spin-mysql@3.0.0"],
+        world: "tombolo:mysql3/imports",
+        imports: { default: async | trappable },
+        with: {
+            "spin:mysql/mysql.connection": crate::view::OpenConnection,
+        },
+    });
+}
+
+pub(crate) use generated::spin::mysql::mysql;
+use mysql::{Column, DbValue, Error, ParameterValue};
+
+types!(mysql);
+
+impl mysql::Host for Host<'_> {}
+
+impl mysql::HostConnection for Host<'_> {
+    async fn drop(&mut self, connection: Handle) -> wasmtime::Result<()> {
+        self.close(connection)
+    }
+}
+
+type Row = Vec<DbValue>;
+
+/// Columns, rows, and how the rows ended.
+type Streamed = (Vec<Column>, StreamReader<Row>, FutureReader<Result<(), Error>>);
+
+/// A connection and what is charged for its statements: taken from the guest, so that waiting for the server holds
+/// nothing of it.
+fn session(
+    accessor: &Accessor<Guest, HasMysql>,
+    connection: &Handle,
+) -> wasmtime::Result<(Arc<Session>, HostMemory)> {
+    accessor.with(|mut access| {
+        let host = access.get();
+        Ok((host.connection(connection)?.0, host.account.memory))
+    })
+}
+
+impl mysql::HostConnectionWithStore<Guest> for HasMysql {
+    async fn open(accessor: &Accessor<Guest, Self>, address: String) -> Called<Handle, Error> {
+        let wish = accessor.with(|mut access| access.get().wish(address));
+        let push = |connection| accessor.with(|mut access| access.get().push(connection));
+        Ok(wish.open().await.and_then(push).map_err(Into::into))
+    }
+
+    async fn execute(
+        accessor: &Accessor<Guest, Self>,
+        connection: Handle,
+        statement: String,
+        parameters: Vec<ParameterValue>,
+    ) -> Called<(), Error> {
+        let (session, memory) = session(accessor, &connection)?;
+        let parameters = parameters.into_iter().map(Value::from).collect();
+        Ok(session.execute(&memory, statement, parameters).await.map_err(Into::into))
+    }
+
+    async fn query(
+        accessor: &Accessor<Guest, Self>,
+        connection: Handle,
+        statement: String,
+        parameters: Vec<ParameterValue>,
+    ) -> Called<Streamed, Error> {
+        let (session, memory) = session(accessor, &connection)?;
+        let parameters = parameters.into_iter().map(Value::from).collect();
+        let (columns, parts) = match session.stream(&memory, statement, parameters).await {
+            Ok(answer) => answer,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let columns = columns.into_iter().map(Into::into).collect();
+        let (ended, end) = oneshot::channel();
+        let mut rows = Rows { next: None, parts, ended: Some(ended), _session: session };
+        // Who asks only how it ended reads no rows.
+        if let Ok(first) = rows.parts.try_recv() {
+            if let Some(result) = &first.end {
+                rows.end(result.clone());
+            }
+            rows.next = Some(first);
+        }
+        accessor.with(|mut access| {
+            let rows = StreamReader::new(&mut access, rows)?;
+            // Rows were dropped before their end: who stopped reading has nothing to learn.
+            let end =
+                FutureReader::new(&mut access, async { wasmtime::error::Ok(end.await.unwrap_or(Ok(()))) })?;
+            Ok(Ok((columns, rows, end)))
+        })
+    }
+}
+
+/// Rows on their way to the guest, part by part as it reads them.
+struct Rows {
+    next: Option<Part>,
+    parts: rows::Rows,
+    /// Taken when the end is told.
+    ended: Option<oneshot::Sender<Result<(), Error>>>,
+    /// Rows may be read when the guest has let the connection go.
+    _session: Arc<Session>,
+}
+
+impl Rows {
+    fn end(&mut self, result: Result<(), Refusal>) {
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.send(result.map_err(Into::into));
+        }
+    }
+
+    fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<Option<Part>> {
+        match self.next.take() {
+            Some(part) => Poll::Ready(Some(part)),
+            None => self.parts.poll_recv(context),
+        }
+    }
+}
+
+impl<D> StreamProducer<D> for Rows {
+    type Item = Row;
+    type Buffer = VecBuffer<Row>;
+
+    fn poll_produce<'a>(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'a, D>,
+        mut destination: Destination<'a, Row, VecBuffer<Row>>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let part = match self.poll_part(context) {
+            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(part) => part,
+        };
+        let Some(part) = part else {
+            // Whoever read them was ended.
+            self.end(Err(Refusal::closed("its rows do not come any more")));
+            return Poll::Ready(Ok(StreamResult::Dropped));
+        };
+        if destination.remaining(&mut store) == Some(0) && part.end.is_none() {
+            // A read of nothing asks whether there is something.
+            self.next = Some(part);
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        let Part { rows, end, .. } = part;
+        let rows: Vec<Row> = rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
+        destination.set_buffer(rows.into());
+        match end {
+            None => Poll::Ready(Ok(StreamResult::Completed)),
+            Some(result) => {
+                self.end(result);
+                Poll::Ready(Ok(StreamResult::Dropped))
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! PostgreSQL for guests: `fermyon:spin/postgres@2.0.0` and `spin:postgres/postgres@3.0.0` to `@4.2.0`.
+//!
+//! A guest opens a connection by address, which must be granted. The connection is its own until it lets it go,
+//! with transaction, settings and temporary tables: then it is cleaned and waits for the next of its component,
+//! or is closed.
+//!
+//! Read in this order: [`address`], [`view`] (what a guest has), [`link`] (a connection), [`session`] (statements
+//! on it), [`rows`], [`tap`], [`value`] with [`encode`] and [`decode`].
+
+mod address;
+mod calendar;
+mod decode;
+mod encode;
+mod interfaces;
+mod link;
+mod numeric;
+mod refusal;
+mod rows;
+mod session;
+mod spin2;
+mod spin3;
+mod spin4;
+mod spin4_1;
+mod spin4_2;
+mod tap;
+mod value;
+mod view;
+
+use std::sync::Arc;
+
+use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_egress::Egress;
+use tombolo_egress::idle::Idle;
+use tombolo_model::{AppName, Component};
+use wasmtime::component::{HasData, Linker};
+
+use link::Link;
+pub use view::View;
+use view::{Account, Host};
+
+/// Connections to PostgreSQL servers.
+#[derive(Clone, Copy, Debug)]
+pub struct Postgres;
+
+/// What one component was granted: wherever its `allowed_outbound_hosts` lead.
+pub struct Granted {
+    egress: Arc<Egress>,
+    idle: Arc<Idle<Link>>,
+}
+
+/// What the interfaces borrow from a guest.
+struct HasPostgres;
+
+impl HasData for HasPostgres {
+    type Data<'a> = Host<'a>;
+}
+
+fn host(guest: &mut Guest) -> Host<'_> {
+    let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
+    let (view, table) = guest.view::<View>();
+    Host { view, table, account }
+}
+
+impl Capability for Postgres {
+    type Granted = Arc<Granted>;
+    type View = View;
+
+    fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
+        let all = &[
+            "fermyon:spin/rdbms-types@2.0.0",
+            "fermyon:spin/postgres@2.0.0",
+            "spin:postgres/postgres@3.0.0",
+            "spin:postgres/postgres@4.0.0",
+            "spin:postgres/postgres@4.1.0",
+            "spin:postgres/postgres@4.2.0",
+        ];
+        match abi {
+            // A component that imports 4.2.0 without its promises gets what 4.1.0 has, which is the same.
+            Abi::Sync => &all[..5],
+            Abi::Async => all,
+        }
+    }
+
+    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin2::rdbms_types::add_to_linker::<_, HasPostgres>(linker, host)?;
+        spin2::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+        spin3::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+        spin4::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+        spin4_1::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+        if abi == Abi::Async {
+            spin4_2::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+        }
+        Ok(())
+    }
+
+    fn grant(&self, _: &AppName, _: &Component, egress: &Arc<Egress>) -> Result<Self::Granted, GrantError> {
+        Ok(Arc::new(Granted { egress: Arc::clone(egress), idle: Idle::of(egress) }))
+    }
+
+    fn open(&self, granted: &Self::Granted) -> View {
+        View::new(Arc::clone(granted))
+    }
+}
+
+#[cfg(test)]
+mod tests;
