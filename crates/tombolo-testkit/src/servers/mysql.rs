@@ -111,7 +111,8 @@ fn serve(folder: &Path, port: u16) -> Option<Child> {
     process::serve(&Server {
         user: "mysql",
         folder,
-        program: Path::new("mariadbd"),
+        // Where users other than root do not look for programs.
+        program: Path::new("/usr/sbin/mariadbd"),
         arguments: &arguments,
         ready: "ready for connections",
         taken: "Can't start server: Bind on TCP/IP port",

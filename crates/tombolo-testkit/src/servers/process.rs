@@ -28,8 +28,9 @@ folder=$1; shift
 "$@" & server=$!
 read -r _
 kill -QUIT $server 2>/dev/null
-( sleep 1; kill -KILL $server ) 2>/dev/null &
+( sleep 1; kill -KILL $server ) 2>/dev/null & impatient=$!
 wait $server
+kill $impatient 2>/dev/null
 rm -rf "$folder"
 "#;
 
