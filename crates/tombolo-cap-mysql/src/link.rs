@@ -38,7 +38,7 @@ pub(crate) async fn open(
     address: &Address,
     meter: &Meter,
 ) -> Result<(Link, Slot), Refusal> {
-    while let Some((mut link, slot)) = idle.take(key) {
+    while let Some((mut link, slot)) = idle.take_soon(key).await {
         // The server may have gone away meanwhile, which only asking tells.
         if let Ok(Ok(())) = timeout(CLEANING, link.client.ping()).await {
             return Ok((link, slot));
@@ -75,17 +75,18 @@ impl Link {
     /// Gives it to the next who asks by `key`, once nothing of its guest is left on it: to be another user, if by
     /// the same name, is to begin anew. If that fails it is closed.
     pub(crate) fn give_back(mut self, slot: Slot, idle: Arc<idle::Idle<Self>>, key: Arc<str>) {
-        let runtime = self.runtime.clone();
+        let (runtime, returning) = (self.runtime.clone(), idle.returning());
         runtime.spawn(async move {
             match timeout(CLEANING, self.client.change_user(ChangeUserOpts::new())).await {
                 Ok(Ok(())) => idle.put(&key, self, slot),
                 _ => self.close(slot).await,
             }
+            drop(returning);
         });
     }
 
     /// Closes it in the middle of a statement, and has the server end that.
-    pub(crate) fn abandon(self, slot: Slot) {
+    pub(crate) fn abandon(self, slot: Slot, returning: idle::Returning) {
         let runtime = self.runtime.clone();
         runtime.spawn(async move {
             let (id, options) = (self.client.id(), self.client.opts().clone());
@@ -97,6 +98,7 @@ impl Link {
                 tracing::debug!("a statement in MySQL may run on, it cannot be ended: {error}");
             }
             drop(slot);
+            drop(returning);
         });
     }
 

@@ -33,6 +33,7 @@ struct Place {
     open: Option<(Link, Slot)>,
     /// Why it is not.
     closed: &'static str,
+    idle: Arc<idle::Idle<Link>>,
 }
 
 impl Session {
@@ -42,7 +43,11 @@ impl Session {
         key: Arc<str>,
         held: HeldMemory,
     ) -> Self {
-        let place = Arc::new(tokio::sync::Mutex::new(Place { open: Some(opened), closed: "" }));
+        let place = Arc::new(tokio::sync::Mutex::new(Place {
+            open: Some(opened),
+            closed: "",
+            idle: Arc::clone(&idle),
+        }));
         Self { place, wanted: watch::Sender::new(0), idle, key, _held: held }
     }
 
@@ -144,7 +149,7 @@ pub(crate) struct Busy {
 
 impl Busy {
     pub(crate) fn client(&mut self) -> Result<&mut Conn, Refusal> {
-        let Place { open, closed } = &mut *self.place;
+        let Place { open, closed, .. } = &mut *self.place;
         match open {
             Some((link, _)) => Ok(&mut link.client),
             None => Err(Refusal::closed(closed)),
@@ -193,7 +198,7 @@ impl Busy {
     fn close(&mut self, why: &'static str) {
         if let Some((link, slot)) = self.place.open.take() {
             self.place.closed = why;
-            link.abandon(slot);
+            link.abandon(slot, self.place.idle.returning());
         }
     }
 }

@@ -294,6 +294,11 @@ async fn addresses_lead_where_they_were_granted() {
     assert!(matches!(instance.open("mysql://me@127.0.0.1:1/x").await, Err(Refusal::Connection(_))));
     let refused = instance.open(&(url.clone() + "ssl-mode=REQUIRED")).await.err().unwrap();
     assert!(matches!(&refused, Refusal::Connection(_)), "{refused:?}");
+    // Nobody trusts its issuer.
+    let encrypted = Server::encrypted().database();
+    let refused = instance.open(&encrypted.url("ssl-mode=REQUIRED")).await.err().unwrap();
+    assert!(matches!(&refused, Refusal::Connection(said) if said.contains("certificate")), "{refused:?}");
+    drop(instance.open(&encrypted.url("")).await.unwrap());
     let connection = instance.open(&url).await.unwrap();
     let busy = instance.open(&url).await.err().unwrap();
     assert!(busy.to_string().contains("as many connections as it may"), "{busy}");

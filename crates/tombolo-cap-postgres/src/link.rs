@@ -193,28 +193,31 @@ impl Link {
 
     /// Gives it to the next who asks by `key`, once it is clean. If it cannot be cleaned it is closed.
     pub(crate) fn give_back(self, slot: Slot, idle: Arc<idle::Idle<Self>>, key: Arc<str>) {
-        let runtime = self.runtime.clone();
+        let (runtime, returning) = (self.runtime.clone(), idle.returning());
         runtime.spawn(async move {
-            if self.clean().await {
-                idle.put(&key, self, slot);
+            match self.clean().await {
+                true => idle.put(&key, self, slot),
+                false => drop((self, slot)),
             }
+            drop(returning);
         });
     }
 
     /// Closes it in the middle of a statement, which the server is asked to end. It would not notice otherwise:
     /// a server looks at its client when it has something to say.
-    pub(crate) fn abandon(self, slot: Slot) {
+    pub(crate) fn abandon(self, slot: Slot, returning: idle::Returning) {
         self.task.abort();
         let (cancel, place, runtime) =
             (self.client.cancel_token(), self.server.clone(), self.runtime.clone());
         drop(self);
         runtime.spawn(async move {
-            // In the place of the connection that is closed.
-            let _slot = slot;
             let asked = timeout(CLEANING, place.cancel(cancel)).await;
             if let Ok(Err(reason)) = asked {
                 tracing::debug!("a statement in PostgreSQL may run on, it cannot be cancelled: {reason}");
             }
+            // It was in the place of the connection that is closed.
+            drop(slot);
+            drop(returning);
         });
     }
 }

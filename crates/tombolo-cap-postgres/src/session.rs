@@ -35,6 +35,7 @@ pub(crate) struct Place {
     open: Option<(Link, Slot)>,
     /// Why it is not.
     closed: &'static str,
+    idle: Arc<idle::Idle<Link>>,
     /// Whether it may be given to another: not once the client keeps something on the server that cleaning takes
     /// away, which is what it knows of types that are not built in.
     may_be_kept: bool,
@@ -47,7 +48,8 @@ impl Session {
         key: Arc<str>,
         held: HeldMemory,
     ) -> Self {
-        let place = Place { open: Some((link, slot)), closed: "", may_be_kept: true };
+        let place =
+            Place { open: Some((link, slot)), closed: "", idle: Arc::clone(&idle), may_be_kept: true };
         let place = Arc::new(tokio::sync::Mutex::new(place));
         Self { place, wanted: watch::Sender::new(0), idle, key, _held: held }
     }
@@ -259,7 +261,7 @@ impl Busy {
     fn close(&mut self, why: &'static str) {
         if let Some((link, slot)) = self.place.open.take() {
             self.place.closed = why;
-            link.abandon(slot);
+            link.abandon(slot, self.place.idle.returning());
         }
     }
 }

@@ -73,7 +73,7 @@ impl Wish {
             Some(roots) => format!("{text}\0{roots}").into(),
         };
         let held = hold(&account.memory, &key)?;
-        let opened = match granted.idle.take(&key) {
+        let opened = match granted.idle.take_soon(&key).await {
             Some(waiting) => waiting,
             None => link::open(&granted.egress, &address, &trust, &account.meter).await?,
         };

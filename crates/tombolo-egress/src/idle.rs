@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::{Egress, Slot};
@@ -27,7 +28,19 @@ pub trait Connection: Send + 'static {
 pub struct Idle<C> {
     wait: Duration,
     look: Duration,
+    slots: Arc<Semaphore>,
+    returning: watch::Sender<usize>,
     state: Mutex<State<C>>,
+}
+
+/// A connection on its way back; see [`Idle::returning`].
+#[derive(Debug)]
+pub struct Returning(watch::Sender<usize>);
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 struct State<C> {
@@ -60,10 +73,18 @@ impl<C: Connection> Idle<C> {
 
     fn lasting(egress: &Egress, wait: Duration, look: Duration) -> Arc<Self> {
         let state = Mutex::new(State { waiting: Vec::new(), looked_after: false });
-        let idle = Arc::new(Self { wait, look, state });
+        let (slots, returning) = (Arc::clone(&egress.slots), egress.returning.clone());
+        let idle = Arc::new(Self { wait, look, slots, returning, state });
         let weak = Arc::downgrade(&idle);
         egress.waits(weak);
         idle
+    }
+
+    /// A connection is being cleaned or closed, and gives back its slot before what is returned is dropped: who
+    /// needs a slot waits for that.
+    pub fn returning(&self) -> Returning {
+        self.returning.send_modify(|count| *count += 1);
+        Returning(self.returning.clone())
     }
 
     /// The connection that was put last with this key and is still open. The key is all that makes a connection
@@ -83,6 +104,23 @@ impl<C: Connection> Idle<C> {
         };
         drop(state);
         found
+    }
+
+    /// The same; where no slot is free for a new one, it waits for those that come back.
+    pub async fn take_soon(&self, key: &str) -> Option<(C, Slot)> {
+        let mut changes = self.returning.subscribe();
+        loop {
+            // Asked first: one that comes back after this is seen as a change.
+            let returning = *changes.borrow_and_update();
+            if let Some(found) = self.take(key) {
+                return Some(found);
+            }
+            if returning == 0 || self.slots.available_permits() > 0 {
+                return None;
+            }
+            // The other end is in this very value.
+            let _ = changes.changed().await;
+        }
     }
 
     /// Keeps a connection for the next [`Self::take`]. Nothing of whoever had it may be left on it. Called in a
@@ -236,6 +274,35 @@ mod tests {
         let _fourth = bench.egress.slot().unwrap();
         assert_eq!(bench.closed(), 1);
         assert!(matches!(bench.egress.slot(), Err(EgressError::Busy)));
+    }
+
+    #[tokio::test]
+    async fn who_needs_a_slot_waits_for_a_connection_that_comes_back() {
+        let bench = Bench::new(1);
+        let slot = bench.egress.slot().unwrap();
+        assert!(matches!(bench.egress.slot_soon().await, Err(EgressError::Busy)), "none comes back");
+        let (cleaned, closed) = (bench.idle.returning(), bench.idle.returning());
+        let both = async {
+            tokio::task::yield_now().await;
+            drop(closed);
+            tokio::task::yield_now().await;
+            bench.put("a", slot);
+            drop(cleaned);
+        };
+        let (got, ()) = tokio::join!(bench.egress.slot_soon(), both);
+        bench.put("a", got.unwrap());
+        assert_eq!(bench.closed(), 1);
+
+        // Rather the very connection than a new one.
+        let (connection, slot) = bench.idle.take("a").unwrap();
+        let cleaned = bench.idle.returning();
+        let back = async {
+            tokio::task::yield_now().await;
+            bench.idle.put("a", connection, slot);
+            drop(cleaned);
+        };
+        let (got, ()) = tokio::join!(bench.idle.take_soon("a"), back);
+        assert!(got.is_some() && bench.closed() == 1);
     }
 
     #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::rustls::ClientConfig;
 use tombolo_model::outbound::{AllowedHosts, Destination};
 use tombolo_model::reach::PrivateNetworks;
@@ -31,6 +31,8 @@ pub struct Egress {
     slots: Arc<Semaphore>,
     /// Whose connections wait and can give their slots back: one for each protocol that keeps some.
     waits: Mutex<Vec<Weak<dyn Waits>>>,
+    /// How many connections are between two guests: one that needs a slot waits for them.
+    returning: watch::Sender<usize>,
 }
 
 /// What an [`Egress`] is made of.
@@ -94,7 +96,7 @@ impl Egress {
     /// What a component may connect to, with no connection yet.
     pub fn new(config: EgressConfig) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
-        Arc::new(Self { config, slots, waits: Mutex::default() })
+        Arc::new(Self { config, slots, waits: Mutex::default(), returning: watch::Sender::new(0) })
     }
 
     /// The hosts.
@@ -128,6 +130,22 @@ impl Egress {
         oldest.and_then(|(_, waits)| waits.let_go()).ok_or(EgressError::Busy)
     }
 
+    /// The same, once it is clear that no connection comes back that would give its own.
+    async fn slot_soon(&self) -> Result<Slot, EgressError> {
+        let mut changes = self.returning.subscribe();
+        loop {
+            // Asked first: one that comes back after this is seen as a change.
+            let returning = *changes.borrow_and_update();
+            match self.slot() {
+                Err(EgressError::Busy) if returning > 0 => {
+                    // The other end is in this very value.
+                    let _ = changes.changed().await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
     /// Connections wait there from now on.
     fn waits(&self, waits: Weak<dyn Waits>) {
         let mut all = self.waiting();
@@ -150,7 +168,7 @@ impl Egress {
         if !self.allows(to) {
             return Err(EgressError::Denied);
         }
-        let (mut found, slot) = addresses(to, self.slot()?).await?;
+        let (mut found, slot) = addresses(to, self.slot_soon().await?).await?;
         found.retain(|address| self.config.allowed.reaches(to, address.ip(), self.config.private));
         if found.is_empty() {
             return Err(EgressError::Prohibited);

@@ -30,6 +30,17 @@ async fn handle(request: Request) -> Answer {
         #[cfg(not(feature = "sdk-7"))]
         "/mysql" => mysql::check(request.uri().query().unwrap_or_default()),
         "/postgres" => postgres::check(request.uri().query().unwrap_or_default()).await,
+        // What is asked for is in the body: an address, a line's end, a statement.
+        path @ ("/postgres-rows" | "/mysql-rows") => {
+            let is_postgres = path == "/postgres-rows";
+            let asked = String::from_utf8(request.into_body().bytes().await.unwrap().into()).unwrap();
+            let (address, statement) = asked.split_once('\n').unwrap();
+            let rows = match is_postgres {
+                true => postgres::rows(address, statement).await,
+                false => mysql::rows(address, statement).await,
+            };
+            return (StatusCode::OK, HeaderMap::new(), rows);
+        }
         "/postgres-encrypted" => {
             let (parts, body) = request.into_parts();
             let root = String::from_utf8(body.bytes().await.unwrap().into()).unwrap();

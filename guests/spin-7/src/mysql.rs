@@ -39,3 +39,17 @@ pub async fn check(address: &str) {
     assert!(Connection::open("mysql://me@127.0.0.2/x").await.is_err());
     assert!(Connection::open("no address").await.is_err());
 }
+
+/// How many rows a statement has, or why it fails.
+pub async fn rows(address: &str, statement: &str) -> String {
+    let run = async {
+        let mut rows = Connection::open(address).await?.query(statement, []).await?;
+        let mut count = 0;
+        while rows.next().await.is_some() {
+            count += 1;
+        }
+        rows.result().await?;
+        Ok::<_, spin_sdk::mysql::Error>(count.to_string())
+    };
+    run.await.unwrap_or_else(|error| error.to_string())
+}

@@ -66,3 +66,17 @@ pub async fn encrypted(address: &str, root: String) {
     let plain = builder.build().unwrap();
     assert!(matches!(plain.query(statement, &[]).unwrap().rows[0][0], DbValue::Boolean(true)));
 }
+
+/// How many rows a statement has, or why it fails.
+pub async fn rows(address: &str, statement: &str) -> String {
+    let run = async {
+        let mut rows = Connection::open(address).await?.query(statement, []).await?;
+        let mut count = 0;
+        while rows.next().await.is_some() {
+            count += 1;
+        }
+        rows.result().await?;
+        Ok::<_, pg::Error>(count.to_string())
+    };
+    run.await.unwrap_or_else(|error| error.to_string())
+}

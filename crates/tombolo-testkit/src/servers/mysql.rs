@@ -31,7 +31,13 @@ impl MySql {
     /// The server, started for the first who asks.
     pub fn plain() -> &'static Self {
         static SERVER: OnceLock<MySql> = OnceLock::new();
-        SERVER.get_or_init(Self::start)
+        SERVER.get_or_init(|| Self::start(false))
+    }
+
+    /// The server that encrypts for who asks it to, with a certificate that nobody trusts.
+    pub fn encrypted() -> &'static Self {
+        static SERVER: OnceLock<MySql> = OnceLock::new();
+        SERVER.get_or_init(|| Self::start(true))
     }
 
     /// Where it listens, on 127.0.0.1.
@@ -51,7 +57,7 @@ impl MySql {
         Database { name, ..database }
     }
 
-    fn start() -> Self {
+    fn start(encrypted: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("mariadb-").tempdir().unwrap().keep();
         let data = folder.join("data");
         let first =
@@ -64,7 +70,11 @@ impl MySql {
             .output()
             .unwrap();
         assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
-        let (port, child) = process::on_a_port(|port| serve(&folder, port));
+        if encrypted {
+            process::certificate(&data);
+            process::owned("mysql", &folder);
+        }
+        let (port, child) = process::on_a_port(|port| serve(&folder, port, encrypted));
         Self { port, databases: AtomicUsize::new(0), _child: Mutex::new(child) }
     }
 }
@@ -93,9 +103,9 @@ impl Database {
 }
 
 /// Starts the server and waits until it takes connections; `None` if another has its port.
-fn serve(folder: &Path, port: u16) -> Option<Child> {
+fn serve(folder: &Path, port: u16, encrypted: bool) -> Option<Child> {
     let at = |name: &str| folder.join(name).display().to_string();
-    let arguments = [
+    let mut arguments = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", at("data")),
         format!("--socket={}", at("socket")),
@@ -108,10 +118,15 @@ fn serve(folder: &Path, port: u16) -> Option<Child> {
         "--innodb-flush-log-at-trx-commit=0".to_owned(),
         "--max-connections=200".to_owned(),
     ];
+    if encrypted {
+        arguments.push(format!("--ssl-cert={}", at("data/server.crt")));
+        arguments.push(format!("--ssl-key={}", at("data/server.key")));
+    }
     process::serve(&Server {
         user: "mysql",
         folder,
-        program: Path::new("mariadbd"),
+        // Where users other than root do not look for programs.
+        program: Path::new("/usr/sbin/mariadbd"),
         arguments: &arguments,
         ready: "ready for connections",
         taken: "Can't start server: Bind on TCP/IP port",

@@ -1,7 +1,6 @@
 //! PostgreSQL.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,7 +82,7 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
-        let root = encrypted.then(|| certificate(&data));
+        let root = encrypted.then(|| process::certificate(&data));
         process::owned("postgres", &folder);
         let (port, child) = process::on_a_port(|port| serve(&folder, &data, port, encrypted));
         Self { port, root, databases: AtomicUsize::new(0), _child: Mutex::new(child) }
@@ -157,20 +156,4 @@ fn serve(folder: &Path, data: &Path, port: u16, encrypted: bool) -> Option<Child
         ready: "ready to accept connections",
         taken: "could not bind",
     })
-}
-
-/// Makes a certificate for `localhost` and 127.0.0.1, puts it where the server looks, and returns its issuer's.
-fn certificate(data: &Path) -> String {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut root = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let issuer = root.self_signed(&key).unwrap();
-    let signer = rcgen::Issuer::new(root, key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let own = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &signer).unwrap();
-    fs::write(data.join("server.crt"), own.pem()).unwrap();
-    fs::write(data.join("server.key"), key.serialize_pem()).unwrap();
-    fs::set_permissions(data.join("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    issuer.pem()
 }

@@ -1,7 +1,9 @@
 //! Starting servers, and ending them with the test process.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -28,8 +30,9 @@ folder=$1; shift
 "$@" & server=$!
 read -r _
 kill -QUIT $server 2>/dev/null
-( sleep 1; kill -KILL $server ) 2>/dev/null &
+( sleep 1; kill -KILL $server ) 2>/dev/null & impatient=$!
 wait $server
+kill $impatient 2>/dev/null
 rm -rf "$folder"
 "#;
 
@@ -98,4 +101,20 @@ pub(crate) fn serve(server: &Server<'_>) -> Option<Child> {
         }
         all.push_str(&(line + "\n"));
     }
+}
+
+/// Makes a certificate for `localhost` and 127.0.0.1, puts it where the server looks, and returns its issuer's.
+pub(crate) fn certificate(data: &Path) -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut root = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = root.self_signed(&key).unwrap();
+    let signer = rcgen::Issuer::new(root, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let own = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &signer).unwrap();
+    fs::write(data.join("server.crt"), own.pem()).unwrap();
+    fs::write(data.join("server.key"), key.serialize_pem()).unwrap();
+    fs::set_permissions(data.join("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    issuer.pem()
 }
