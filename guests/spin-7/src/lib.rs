@@ -30,16 +30,14 @@ async fn handle(request: Request) -> Answer {
         #[cfg(not(feature = "sdk-7"))]
         "/mysql" => mysql::check(request.uri().query().unwrap_or_default()),
         "/postgres" => postgres::check(request.uri().query().unwrap_or_default()).await,
-        // What is asked for is in the body: an address, a line's end, a statement.
-        path @ ("/postgres-rows" | "/mysql-rows") => {
-            let is_postgres = path == "/postgres-rows";
-            let asked = String::from_utf8(request.into_body().bytes().await.unwrap().into()).unwrap();
-            let (address, statement) = asked.split_once('\n').unwrap();
-            let rows = match is_postgres {
-                true => postgres::rows(address, statement).await,
-                false => mysql::rows(address, statement).await,
-            };
-            return (StatusCode::OK, HeaderMap::new(), rows);
+        "/postgres-rows" => {
+            let (address, statement) = asked(request).await;
+            return (StatusCode::OK, HeaderMap::new(), postgres::rows(&address, &statement).await);
+        }
+        #[cfg(feature = "sdk-7")]
+        "/mysql-rows" => {
+            let (address, statement) = asked(request).await;
+            return (StatusCode::OK, HeaderMap::new(), mysql::rows(&address, &statement).await);
         }
         "/postgres-encrypted" => {
             let (parts, body) = request.into_parts();
@@ -49,6 +47,13 @@ async fn handle(request: Request) -> Answer {
         other => panic!("{other}"),
     }
     (StatusCode::OK, HeaderMap::new(), "ok".to_owned())
+}
+
+/// An address and a statement, the two lines of the body.
+async fn asked(request: Request) -> (String, String) {
+    let text = String::from_utf8(request.into_body().bytes().await.unwrap().into()).unwrap();
+    let (address, statement) = text.split_once('\n').unwrap();
+    (address.to_owned(), statement.to_owned())
 }
 
 /// What came, sent back in another shape.
