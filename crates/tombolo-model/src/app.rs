@@ -172,7 +172,7 @@ pub struct FileMount {
 }
 
 /// `[component.X.build]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Build {
     /// Shell commands, run in order.
     pub commands: Vec<String>,

@@ -147,3 +147,18 @@ fn a_store_in_redis_that_fails_tells_the_operator_and_not_the_guest() {
     assert!(refused.stderr.contains("key_value_stores: the `url` of `default` is not an address of a Redis"));
     assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_profile_is_chosen_or_refused() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.web_app("environment = { LEVEL = \"info\" }\n[component.web.profile.debug]\nenvironment = { LEVEL = \"all\" }");
+    let level = |arguments: &[&str]| Up::start(&sandbox, arguments).get("/environment").text();
+    assert!(level(&[]).contains(r#"("LEVEL", "info")"#));
+    assert!(level(&["--profile", "debug"]).contains(r#"("LEVEL", "all")"#));
+    let refused = sandbox.tombolo(&["up", "--profile", "debgu"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("no component has the profile `debgu`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("there are `debug`"), "{}", refused.stderr);
+    let alone = sandbox.tombolo(&["up", "web.wasm", "--profile", "debug"]);
+    assert!(alone.code == Some(1) && alone.stderr.contains("has no profile `debug`"), "{}", alone.stderr);
+}

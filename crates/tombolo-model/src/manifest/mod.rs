@@ -8,6 +8,7 @@
 
 mod assets;
 pub(crate) mod fields;
+mod profile;
 pub(crate) mod read;
 mod redis;
 mod response;
@@ -50,7 +51,21 @@ impl std::error::Error for ManifestError {}
 ///
 /// The first thing that is wrong, in the order of the file's tables.
 pub fn parse(file: &str, text: &str, values: &BTreeMap<String, String>) -> Result<App, ManifestError> {
-    read::app(&fields::Document { file, text }, values)
+    parse_profile(file, text, values, None)
+}
+
+/// The same where components are what a build profile makes them, if one is chosen.
+///
+/// # Errors
+///
+/// As [`parse`]; also if no component has that profile.
+pub fn parse_profile(
+    file: &str,
+    text: &str,
+    values: &BTreeMap<String, String>,
+    profile: Option<&str>,
+) -> Result<App, ManifestError> {
+    read::app(&fields::Document { file, text }, values, profile)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::ManifestError;
 use super::assets::assets;
 use super::fields::{Document, Fields, Item, Placed, nearest};
+use super::profile::Profiles;
 use super::redis;
 use super::response::static_response;
 use super::settings::{Settings, settings};
@@ -24,7 +25,11 @@ use crate::route::Pattern;
 pub(super) type Values = BTreeMap<String, String>;
 
 /// The whole manifest.
-pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, ManifestError> {
+pub(super) fn app(
+    document: &Document<'_>,
+    given: &Values,
+    profile: Option<&str>,
+) -> Result<App, ManifestError> {
     let table = document.parse()?;
     let root = Fields::root(document, &table);
     version(&root)?;
@@ -46,18 +51,25 @@ pub(super) fn app(document: &Document<'_>, given: &Values) -> Result<App, Manife
     application.done()?;
 
     let variables = variables(&root, given)?;
-    let mut components = BTreeMap::new();
+    let mut components = Components {
+        read: BTreeMap::new(),
+        variables: &variables,
+        defaults: &defaults,
+        profiles: Profiles::new(profile),
+    };
     if let Some(tables) = root.table("component")? {
         for (key, value) in tables.entries() {
             let id: ComponentId = key.value.parse().map_err(|error| at(&tables, &key, error))?;
             let fields = tables.entry_table(key.value, value)?;
-            components.insert(id.clone(), component(&fields, id, &variables, &defaults)?);
+            let component = components.component(&fields, id.clone())?;
+            components.read.insert(id, component);
         }
     }
     let redis = redis::address(&application, &variables)?;
-    let redis = redis.as_deref();
     let Triggers { triggers, redis_triggers, responses } =
-        triggers(&root, &base, redis, &mut components, &variables, &defaults)?;
+        triggers(&root, &base, redis.as_deref(), &mut components)?;
+    components.profiles.check(&root)?;
+    let components = components.read;
     root.done()?;
     Ok(App {
         name,
@@ -137,7 +149,27 @@ fn variables(root: &Fields<'_>, given: &Values) -> Result<Values, ManifestError>
     Ok(values)
 }
 
-/// One `[component.<id>]`.
+pub(super) const DEPENDENCIES: &str =
+    "compose the component before it is served, with `wac` or `wasm-tools compose`";
+
+/// Those that were read, and what reading one needs.
+pub(super) struct Components<'a> {
+    read: BTreeMap<ComponentId, Component>,
+    pub(super) variables: &'a Values,
+    defaults: &'a Settings,
+    profiles: Profiles<'a>,
+}
+
+impl Components<'_> {
+    /// One `[component.<id>]`.
+    fn component(&mut self, fields: &Fields<'_>, id: ComponentId) -> Result<Component, ManifestError> {
+        let mut component = component(fields, id, self.variables, self.defaults)?;
+        self.profiles.apply(fields, &mut component)?;
+        fields.done()?;
+        Ok(component)
+    }
+}
+
 fn component(
     fields: &Fields<'_>,
     id: ComponentId,
@@ -145,7 +177,7 @@ fn component(
     defaults: &Settings,
 ) -> Result<Component, ManifestError> {
     let source = source(fields)?;
-    fields.ignore(&["description", "targets", "profile"]);
+    fields.ignore(&["description", "targets"]);
     let Settings { limits, isolation } = match tombolo(fields)? {
         None => defaults.clone(),
         Some(table) => {
@@ -168,12 +200,8 @@ fn component(
     };
     fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
     fields.unsupported("ai_models", "inference comes with a later version")?;
-    fields.unsupported(
-        "dependencies",
-        "compose the component before it is served, with `wac` or `wasm-tools compose`",
-    )?;
+    fields.unsupported("dependencies", DEPENDENCIES)?;
     fields.ignore(&["dependencies_inherit_configuration"]);
-    fields.done()?;
     Ok(component)
 }
 
@@ -181,7 +209,7 @@ fn labels(fields: &Fields<'_>, field: &'static str) -> Result<Vec<String>, Manif
     Ok(fields.texts(field)?.iter().map(|text| text.value.to_owned()).collect())
 }
 
-fn source(fields: &Fields<'_>) -> Result<Source, ManifestError> {
+pub(super) fn source(fields: &Fields<'_>) -> Result<Source, ManifestError> {
     let expected = "the path of a `.wasm` file, or a table with `url` and `digest`";
     let value = fields.get("source").ok_or_else(|| fields.missing("source", expected))?;
     if let Some(path) = value.get_ref().as_str() {
@@ -198,7 +226,7 @@ fn source(fields: &Fields<'_>) -> Result<Source, ManifestError> {
     Ok(source)
 }
 
-fn environment(fields: &Fields<'_>) -> Result<Values, ManifestError> {
+pub(super) fn environment(fields: &Fields<'_>) -> Result<Values, ManifestError> {
     let Some(table) = fields.table("environment")? else { return Ok(Values::new()) };
     let entry = |(key, value): (Placed<&str>, _)| {
         Ok((key.value.to_owned(), table.entry_text(key.value, value)?.to_owned()))
@@ -266,16 +294,20 @@ fn file_mount(table: &Fields<'_>) -> Result<FileMount, ManifestError> {
     Ok(mount)
 }
 
-fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
-    let Some(table) = fields.table("build")? else { return Ok(None) };
+/// `command` of a table `build`.
+pub(super) fn commands(table: &Fields<'_>) -> Result<Vec<String>, ManifestError> {
     let expected = "a shell command, or an array of them";
     let value = table.get("command").ok_or_else(|| table.missing("command", expected))?;
-    let commands = match value.get_ref().as_str() {
+    Ok(match value.get_ref().as_str() {
         Some(command) => vec![command.to_owned()],
         None => table.texts("command")?.iter().map(|text| text.value.to_owned()).collect(),
-    };
+    })
+}
+
+fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
+    let Some(table) = fields.table("build")? else { return Ok(None) };
     let build = Build {
-        commands,
+        commands: commands(&table)?,
         workdir: table.text("workdir")?.map(|text| text.value.into()).unwrap_or_default(),
         watch: table.texts("watch")?.iter().map(|text| text.value.to_owned()).collect(),
     };
@@ -296,9 +328,7 @@ fn triggers(
     root: &Fields<'_>,
     base: &Pattern,
     redis: Option<&str>,
-    components: &mut BTreeMap<ComponentId, Component>,
-    variables: &Values,
-    defaults: &Settings,
+    components: &mut Components<'_>,
 ) -> Result<Triggers, ManifestError> {
     let mut found = Triggers::default();
     let Some(kinds) = root.table("trigger")? else { return Ok(found) };
@@ -311,14 +341,14 @@ fn triggers(
         match static_response(&fields, route.clone(), &raw_route)? {
             Some(response) => found.responses.push(response),
             None => {
-                let component = trigger_component(&fields, number, components, variables, defaults)?;
+                let component = trigger_component(&fields, number, components)?;
                 found.triggers.push(HttpTrigger { route, raw_route, component });
             }
         }
         fields.done()?;
     }
     let numbered = found.triggers.len() + found.responses.len();
-    found.redis_triggers = redis::triggers(&kinds, redis, numbered, components, variables, defaults)?;
+    found.redis_triggers = redis::triggers(&kinds, redis, numbered, components)?;
     kinds.done()?;
     Ok(found)
 }
@@ -326,17 +356,15 @@ fn triggers(
 pub(super) fn trigger_component(
     fields: &Fields<'_>,
     number: usize,
-    components: &mut BTreeMap<ComponentId, Component>,
-    variables: &Values,
-    defaults: &Settings,
+    components: &mut Components<'_>,
 ) -> Result<ComponentId, ManifestError> {
     let expected = "the id of a component";
     let value = fields.get("component").ok_or_else(|| fields.missing("component", expected))?;
     if value.get_ref().is_table() {
         let table = fields.table("component")?.ok_or_else(|| fields.missing("component", expected))?;
         let id = ComponentId::from_text(&format!("inline-{number}"));
-        let inline = component(&table, id.clone(), variables, defaults)?;
-        if components.insert(id.clone(), inline).is_some() {
+        let inline = components.component(&table, id.clone())?;
+        if components.read.insert(id.clone(), inline).is_some() {
             let message =
                 format!("`{id}` is the id of this inline component: call the other one by another name");
             return Err(fields.error(value.span(), message));
@@ -345,10 +373,10 @@ pub(super) fn trigger_component(
     }
     let text = required(fields, "component", expected)?;
     let id: ComponentId = text.value.parse().map_err(|error| at(fields, &text, error))?;
-    if components.contains_key(&id) {
+    if components.read.contains_key(&id) {
         return Ok(id);
     }
-    let known: Vec<&str> = components.keys().map(ComponentId::as_str).collect();
+    let known: Vec<&str> = components.read.keys().map(ComponentId::as_str).collect();
     let error = fields.error(text.span, format!("there is no component `{id}`"));
     Err(ManifestError { hint: nearest(id.as_str(), &known), ..error })
 }

@@ -1,13 +1,9 @@
 //! `[[trigger.redis]]`: which messages go to which component.
 
-use std::collections::BTreeMap;
-
 use super::ManifestError;
 use super::fields::Fields;
-use super::read::{Values, filled, required, trigger_component};
-use super::settings::Settings;
-use crate::app::{Component, RedisTrigger};
-use crate::name::ComponentId;
+use super::read::{Components, Values, filled, required, trigger_component};
+use crate::app::RedisTrigger;
 
 /// `[application.trigger.redis] address`, which is that of every trigger without one of its own.
 pub(super) fn address(application: &Fields<'_>, variables: &Values) -> Result<Option<String>, ManifestError> {
@@ -24,24 +20,22 @@ pub(super) fn triggers(
     kinds: &Fields<'_>,
     address: Option<&str>,
     first: usize,
-    components: &mut BTreeMap<ComponentId, Component>,
-    variables: &Values,
-    defaults: &Settings,
+    components: &mut Components<'_>,
 ) -> Result<Vec<RedisTrigger>, ManifestError> {
     let mut found = Vec::new();
     for (number, fields) in kinds.tables("redis")?.into_iter().enumerate() {
         fields.ignore(&["id"]);
         fields.unsupported("components", "name one `component`")?;
         let channel = required(&fields, "channel", "the channel whose messages it gets")?;
-        let channel = filled(&fields, channel.value, channel.span, variables)?;
+        let channel = filled(&fields, channel.value, channel.span, components.variables)?;
         let address = match fields.text("address")? {
-            Some(own) => filled(&fields, own.value, own.span, variables)?,
+            Some(own) => filled(&fields, own.value, own.span, components.variables)?,
             None => address.map(str::to_owned).ok_or_else(|| {
                 let expected = "`redis://host:port`, here or in `[application.trigger.redis]`";
                 fields.missing("address", expected)
             })?,
         };
-        let component = trigger_component(&fields, first + number, components, variables, defaults)?;
+        let component = trigger_component(&fields, first + number, components)?;
         fields.done()?;
         found.push(RedisTrigger { address, channel, component });
     }

@@ -18,6 +18,8 @@ pub(crate) enum Source {
         root: PathBuf,
         /// Values the operator gave for its variables.
         values: BTreeMap<String, String>,
+        /// The build profile that was chosen.
+        profile: Option<String>,
     },
     /// In a component that answers everything.
     Component {
@@ -30,7 +32,11 @@ pub(crate) enum Source {
 
 impl Source {
     /// What `path` means: a manifest, a folder with one, or a component.
-    pub(crate) fn find(path: &Path, values: BTreeMap<String, String>) -> Result<Self, Failure> {
+    pub(crate) fn find(
+        path: &Path,
+        values: BTreeMap<String, String>,
+        profile: Option<String>,
+    ) -> Result<Self, Failure> {
         let metadata = fs::metadata(path)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", path.display())))?;
         let is_folder = metadata.is_dir();
@@ -49,7 +55,15 @@ impl Source {
             }
         }
         let is_manifest = file.extension().is_some_and(|extension| extension == "toml");
-        Ok(if is_manifest { Self::Manifest { file, root, values } } else { Self::Component { file, root } })
+        if is_manifest {
+            return Ok(Self::Manifest { file, root, values, profile });
+        }
+        if let Some(profile) = profile {
+            let message =
+                format!("`{}` is a component alone, and has no profile `{profile}`", file.display());
+            return Err(Failure::new(message));
+        }
+        Ok(Self::Component { file, root })
     }
 
     /// What paths of the app are relative to.
@@ -68,13 +82,13 @@ impl Source {
 
     /// The app as it is written now.
     pub(crate) fn read(&self) -> Result<App, Failure> {
-        let (file, values) = match self {
-            Self::Manifest { file, values, .. } => (file, values),
+        let (file, values, profile) = match self {
+            Self::Manifest { file, values, profile, .. } => (file, values, profile),
             Self::Component { file, .. } => return Ok(bare(file)),
         };
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", file.display())))?;
-        manifest::parse(&file.display().to_string(), &text, values)
+        manifest::parse_profile(&file.display().to_string(), &text, values, profile.as_deref())
             .map_err(|error| Failure::new(error.to_string()).hint(error.hint))
     }
 }

@@ -46,6 +46,9 @@ pub(crate) struct Up {
     /// Run the build commands of the manifest first
     #[arg(long)]
     build: bool,
+    /// Serve, and build, components as this profile of the manifest has them
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Where stores and databases are, and values of variables come from: Spin's runtime-config.toml
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
@@ -113,7 +116,7 @@ impl Up {
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
         let sqlite_at_start =
             self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
-        let source = Source::find(&self.path, values)?;
+        let source = Source::find(&self.path, values, self.profile.clone())?;
         let app = source.read()?;
         if self.build {
             build::build(&app, source.root())?;
