@@ -16,10 +16,8 @@ pub(crate) enum Source {
         file: PathBuf,
         /// Its folder, which its paths are relative to.
         root: PathBuf,
-        /// Values the operator gave for its variables.
-        values: BTreeMap<String, String>,
-        /// The build profile that was chosen.
-        profile: Option<String>,
+        /// What the operator said.
+        given: Given,
     },
     /// In a component that answers everything.
     Component {
@@ -30,13 +28,20 @@ pub(crate) enum Source {
     },
 }
 
+/// What an operator says about an app beside its manifest.
+#[derive(Default)]
+pub(crate) struct Given {
+    /// Values for its variables.
+    pub(crate) values: BTreeMap<String, String>,
+    /// The build profile that was chosen.
+    pub(crate) profile: Option<String>,
+    /// Where components are kept that were downloaded; in `.tombolo` beside the app unless it says so.
+    pub(crate) downloads: Option<PathBuf>,
+}
+
 impl Source {
     /// What `path` means: a manifest, a folder with one, or a component.
-    pub(crate) fn find(
-        path: &Path,
-        values: BTreeMap<String, String>,
-        profile: Option<String>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn find(path: &Path, given: Given) -> Result<Self, Failure> {
         let metadata = fs::metadata(path)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", path.display())))?;
         let is_folder = metadata.is_dir();
@@ -56,9 +61,9 @@ impl Source {
         }
         let is_manifest = file.extension().is_some_and(|extension| extension == "toml");
         if is_manifest {
-            return Ok(Self::Manifest { file, root, values, profile });
+            return Ok(Self::Manifest { file, root, given });
         }
-        if let Some(profile) = profile {
+        if let Some(profile) = given.profile {
             let message =
                 format!("`{}` is a component alone, and has no profile `{profile}`", file.display());
             return Err(Failure::new(message));
@@ -80,16 +85,19 @@ impl Source {
         }
     }
 
-    /// The app as it is written now.
+    /// The app as it is written now, with what it has at URLs downloaded.
     pub(crate) fn read(&self) -> Result<App, Failure> {
-        let (file, values, profile) = match self {
-            Self::Manifest { file, values, profile, .. } => (file, values, profile),
+        let (file, root, Given { values, profile, downloads }) = match self {
+            Self::Manifest { file, root, given } => (file, root, given),
             Self::Component { file, .. } => return Ok(bare(file)),
         };
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", file.display())))?;
-        manifest::parse_profile(&file.display().to_string(), &text, values, profile.as_deref())
-            .map_err(|error| Failure::new(error.to_string()).hint(error.hint))
+        let app = manifest::parse_profile(&file.display().to_string(), &text, values, profile.as_deref());
+        let mut app = app.map_err(|error| Failure::new(error.to_string()).hint(error.hint))?;
+        let beside = || root.join(".tombolo/downloads");
+        super::fetch::fetch(&mut app, &downloads.clone().unwrap_or_else(beside))?;
+        Ok(app)
     }
 }
 

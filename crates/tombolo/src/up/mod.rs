@@ -2,6 +2,7 @@
 
 mod app;
 mod build;
+mod fetch;
 mod operator;
 mod walls;
 mod watch;
@@ -24,7 +25,7 @@ use crate::allocator;
 use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
-use app::Source;
+use app::{Given, Source};
 use operator::Operator;
 use walls::Walls;
 
@@ -116,7 +117,9 @@ impl Up {
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
         let sqlite_at_start =
             self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
-        let source = Source::find(&self.path, values, self.profile.clone())?;
+        // Beside the folder of what is compiled.
+        let downloads = cache.as_ref().and_then(|cache| Some(cache.parent()?.join("downloads")));
+        let source = Source::find(&self.path, Given { values, profile: self.profile.clone(), downloads })?;
         let app = source.read()?;
         if self.build {
             build::build(&app, source.root())?;

@@ -100,9 +100,9 @@ pub(crate) fn plan(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
+    use crate::up::app::Given;
 
     #[test]
     fn an_app_needs_its_folder_and_what_it_names_elsewhere() {
@@ -115,7 +115,7 @@ mod tests {
             files = [{ source = \"/srv/assets\", destination = \"/\" }]\n\
             [[application.tool.tombolo.static]]\nroute = \"/s/...\"\ndirectory = \"../dist\"\n";
         fs::write(&file, text).unwrap();
-        let source = Source::find(&root, BTreeMap::new(), None).unwrap();
+        let source = Source::find(&root, Given::default()).unwrap();
         let (state, cache) = (root.join(".tombolo"), folder.path().join("cache/artefacts"));
         let database = folder.path().join("data/users.db");
         let found = plan(&source, &source.read().unwrap(), &state, &[&database], Some(&cache));
@@ -135,7 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("web.wasm");
         fs::write(&file, "").unwrap();
-        let source = Source::find(&file, BTreeMap::new(), None).unwrap();
+        let source = Source::find(&file, Given::default()).unwrap();
         let found = plan(&source, &source.read().unwrap(), &folder.path().join(".tombolo"), &[], None);
         assert!(found.read.contains(&file) && !found.read.contains(&folder.path().to_owned()));
     }
