@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tombolo_capability::{HeldMemory, HostMemory};
 use tombolo_model::Digest;
 use tombolo_redis::{Address, Budget, Command, Lease, Pool, RedisError, Reply, ReplyError, TooLarge};
@@ -50,6 +51,21 @@ impl From<RedisError> for Refusal {
     }
 }
 
+/// Does `work` on a task of its own, ended with this future: a guest that nobody polls, as its client takes
+/// nothing or it computes, must not keep a connection that all apps share.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match task.join_next().await {
+        Some(Ok(done)) => done,
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // Only the end of the runtime ends it before it is done.
+        _ => Err(RedisError::Lost.into()),
+    }
+}
+
 fn unexpected() -> Refusal {
     RedisError::Reply(ReplyError::Protocol).into()
 }
@@ -62,8 +78,12 @@ impl RedisStore {
 
     async fn call(&self, command: Command) -> Result<Reply, Refusal> {
         let mut held = self.held(&command)?;
-        let mut lease = self.pool.lease(&self.address).await?;
-        Ok(lease.call(&command, &mut held).await?)
+        let (pool, address) = (Arc::clone(&self.pool), Arc::clone(&self.address));
+        apart(async move {
+            let mut lease = pool.lease(&address).await?;
+            Ok(lease.call(&command, &mut held).await?)
+        })
+        .await
     }
 
     async fn call_on(&self, lease: &mut Lease, command: Command) -> Result<Reply, Refusal> {
@@ -121,6 +141,11 @@ impl RedisStore {
         expected: Option<&Digest>,
         new: &[u8],
     ) -> Result<Swap, Refusal> {
+        let (store, key, expected, new) = (self.clone(), key.to_owned(), expected.copied(), new.to_owned());
+        apart(async move { store.swap_alone(&key, expected.as_ref(), &new).await }).await
+    }
+
+    async fn swap_alone(&self, key: &str, expected: Option<&Digest>, new: &[u8]) -> Result<Swap, Refusal> {
         let mut lease = self.pool.lease(&self.address).await?;
         lease.begin();
         self.call_on(&mut lease, Command::new("WATCH").arg(key)).await?;
@@ -136,7 +161,10 @@ impl RedisStore {
         lease.end();
         match executed {
             Reply::Nil => Ok(Swap::Changed),
-            Reply::Array(_) => Ok(Swap::Done),
+            Reply::Array(answers) => match answers.into_iter().next() {
+                Some(Reply::Error(reason)) => Err(RedisError::Server(reason).into()),
+                _ => Ok(Swap::Done),
+            },
             _ => Err(unexpected()),
         }
     }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tombolo_capability::Guest;
+use tombolo_capability::{Guest, HeldMemory, HostMemory};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     Access, Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult,
@@ -82,10 +82,16 @@ impl key_value::HostStoreWithStore<Guest> for HasKv {
         let store = store(accessor, &handle)?;
         let (ended, end) = tokio::sync::oneshot::channel();
         accessor.with(|mut access| {
-            let keys = StreamReader::new(
-                &mut access,
-                KeyProducer { store, pending: None, after: None, ended: Some(ended) },
-            )?;
+            let memory = access.get().memory;
+            let producer = KeyProducer {
+                store,
+                pending: None,
+                after: None,
+                memory: memory.clone(),
+                held: None,
+                ended: Some(ended),
+            };
+            let keys = StreamReader::new(&mut access, producer)?;
             // The producer was dropped before its end: who stopped reading has nothing to learn.
             let end =
                 FutureReader::new(&mut access, async { wasmtime::error::Ok(end.await.unwrap_or(Ok(()))) })?;
@@ -98,6 +104,9 @@ impl key_value::HostStoreWithStore<Guest> for HasKv {
     }
 }
 
+/// What a key takes besides its text.
+const KEY_BYTES: u64 = size_of::<String>() as u64;
+
 type NextPage = Pin<Box<dyn Future<Output = Result<Page, Refusal>> + Send>>;
 
 /// Keys, a page at a time as the guest reads them.
@@ -106,6 +115,9 @@ struct KeyProducer {
     /// The next page, while it is waited for.
     pending: Option<NextPage>,
     after: Option<String>,
+    memory: HostMemory,
+    /// The keys of the last page, until the guest has asked for the next.
+    held: Option<HeldMemory>,
     /// Taken when the end is told.
     ended: Option<tokio::sync::oneshot::Sender<Result<(), Error>>>,
 }
@@ -139,15 +151,26 @@ impl<D> StreamProducer<D> for KeyProducer {
         }
         let Self { store, pending, after, .. } = &mut *self;
         let page = pending.get_or_insert_with(|| {
-            let (store, after) = (store.clone(), after.take());
+            let (store, after) = (store.clone(), after.clone());
             Box::pin(async move { store.page(after.as_deref()).await })
         });
         let page = match page.as_mut().poll(context) {
             Poll::Ready(page) => page,
-            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending if finish => {
+                // Begun anew by the next read, if there is one.
+                self.pending = None;
+                return Poll::Ready(Ok(StreamResult::Cancelled));
+            }
             Poll::Pending => return Poll::Pending,
         };
         self.pending = None;
+        self.held = None;
+        let page = page.and_then(|page| {
+            let bytes = page.keys.iter().map(|key| KEY_BYTES + key.len() as u64).sum();
+            let held = self.memory.take(bytes);
+            self.held = Some(held.map_err(|error| Refusal::Other(format!("too many keys: {error}")))?);
+            Ok(page)
+        });
         match page {
             Ok(Page { keys, next }) => {
                 destination.set_buffer(keys.into());

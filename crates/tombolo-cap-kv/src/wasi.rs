@@ -1,7 +1,7 @@
 //! `wasi:keyvalue@0.2.0-draft2`: store, atomics and batch.
 
 use tombolo_model::Digest;
-use tombolo_store::key_value::Swap;
+use tombolo_store::key_value::{KEY_BYTES_MAX, Swap};
 use wasmtime::component::Resource;
 
 use crate::view::{Host, OpenStore, Page, Refusal};
@@ -127,6 +127,11 @@ impl atomics::Host for Host<'_> {
 impl atomics::HostCas for Host<'_> {
     async fn new(&mut self, bucket: Bucket, key: String) -> Answer<Resource<Cas>> {
         let bucket = self.store(&bucket)?;
+        if key.len() > KEY_BYTES_MAX {
+            // It is kept for as long as the guest keeps this.
+            let reason = format!("a key has {} bytes, at most {KEY_BYTES_MAX} are allowed", key.len());
+            return Ok(Err(Error::Other(reason)));
+        }
         match bucket.get(&key).await {
             Ok(now) => Ok(Ok(self.table.push(Cas { bucket, key, seen: digest(now.as_deref()) })?)),
             Err(refusal) => Ok(Err(refusal.into())),

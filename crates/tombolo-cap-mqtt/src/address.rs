@@ -22,8 +22,15 @@ pub(crate) struct Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AddressError;
 
+/// Bytes of an address.
+const ADDRESS_BYTES_MAX: usize = 8 << 10;
+
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
+        // Each handle keeps it.
+        if text.len() > ADDRESS_BYTES_MAX {
+            return Err(AddressError);
+        }
         let url = Url::parse(text).map_err(|_| AddressError)?;
         let (is_encrypted, port) = match url.scheme() {
             "mqtt" => (false, 1883),

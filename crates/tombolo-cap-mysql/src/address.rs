@@ -14,6 +14,9 @@ const SCHEME: &str = "mysql";
 const PACKET_BYTES_MAX: usize = 16 << 20;
 /// Statements that a connection keeps prepared, until another guest has it.
 const STATEMENTS_MAX: usize = 16;
+/// Seconds a server is taken to keep a connection that is not used: its usual ones. Ours are asked before they are used
+/// again.
+const WAIT_S: usize = 28_800;
 /// A URL is read by code that was not written for strangers.
 const ADDRESS_BYTES_MAX: usize = 8 << 10;
 
@@ -97,6 +100,8 @@ impl Address {
             .prefer_socket(false)
             .stmt_cache_size(STATEMENTS_MAX)
             .max_allowed_packet(Some(PACKET_BYTES_MAX))
+            // Asked for, it would be a statement within connecting, which cannot be ended like one.
+            .wait_timeout(Some(WAIT_S))
             .into()
     }
 }

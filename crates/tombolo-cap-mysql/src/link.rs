@@ -90,8 +90,8 @@ impl Link {
         let runtime = self.runtime.clone();
         runtime.spawn(async move {
             let (id, options) = (self.client.id(), self.client.opts().clone());
-            // Not read to the end of an answer.
-            let _ = timeout(CLEANING, self.client.disconnect()).await;
+            // Polled once: it would read to the end of an answer, which may be long.
+            let _ = timeout(Duration::ZERO, self.client.disconnect()).await;
             // In its place.
             let ended = timeout(CLEANING, kill(id, options)).await;
             if let Ok(Err(error)) = ended {
@@ -117,10 +117,13 @@ impl Link {
 /// Ends the connection `id` of the same user.
 async fn kill(id: u32, options: Opts) -> mysql_async::Result<()> {
     let mut other = Conn::new(options).await?;
-    match other.query_drop(format!("KILL {id}")).await {
+    let killed = timeout(CLEANING, other.query_drop(format!("KILL {id}"))).await;
+    // Whatever came of it: dropped as it is, it would wait for an answer without end.
+    let _ = timeout(Duration::ZERO, other.disconnect()).await;
+    match killed {
         // It is gone already.
-        Err(mysql_async::Error::Server(error)) if error.code == 1094 => {}
-        done => done?,
+        Ok(Err(mysql_async::Error::Server(error))) if error.code == 1094 => Ok(()),
+        Ok(done) => done,
+        Err(_) => Ok(()),
     }
-    other.disconnect().await
 }

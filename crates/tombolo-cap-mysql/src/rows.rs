@@ -17,12 +17,12 @@ const PART_BYTES: u64 = 64 << 10;
 pub(crate) struct Part {
     pub(crate) rows: Vec<Row>,
     pub(crate) end: Option<Result<(), Refusal>>,
-    _held: Vec<HeldMemory>,
+    pub(crate) held: Vec<HeldMemory>,
 }
 
 impl From<Read> for Part {
     fn from(Read { rows, held, end }: Read) -> Self {
-        Self { rows, end, _held: vec![held] }
+        Self { rows, end, held: vec![held] }
     }
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn start(
             Ok(None) => {}
             Err(refusal) => {
                 if let Some(refusal) = run.refuse(refusal) {
-                    last.send(Part { rows: Vec::new(), end: Some(Err(refusal)), _held: Vec::new() });
+                    last.send(Part { rows: Vec::new(), end: Some(Err(refusal)), held: Vec::new() });
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Run {
                 Told::Wanted => {
                     let Read { rows, held, end } = self.unless_gone(cursor.read(|_, _| false)).await?;
                     part.rows.extend(rows);
-                    part._held.push(held);
+                    part.held.push(held);
                     part.end = end;
                 }
                 Told::Room => {

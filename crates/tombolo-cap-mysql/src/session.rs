@@ -119,7 +119,15 @@ impl Drop for Session {
 }
 
 /// Charges the guest for a statement: its text, and its parameters twice, for they are written into a buffer.
+/// Bytes of the text of a statement: a connection keeps the last of them prepared, text and all.
+const TEXT_BYTES_MAX: usize = 256 << 10;
+
 fn hold(memory: &HostMemory, sql: &str, parameters: &[Value]) -> Result<HeldMemory, Refusal> {
+    if sql.len() > TEXT_BYTES_MAX {
+        let reason =
+            format!("the statement has more than {TEXT_BYTES_MAX} bytes: hand values over as parameters");
+        return Err(Refusal::Query(reason));
+    }
     let bytes = 2 * (sql.len() as u64 + parameters.iter().map(Value::bytes).sum::<u64>());
     let held = memory.take(bytes);
     held.map_err(|error| Refusal::Query(format!("the statement is too large: {error} (`memory_mib_max`)")))

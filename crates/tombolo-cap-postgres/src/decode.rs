@@ -1,5 +1,7 @@
 //! Values of rows, from the form that the server sends them in.
 
+use std::cell::Cell;
+
 use std::error::Error;
 
 use tokio_postgres::types::{FromSql, Type};
@@ -52,6 +54,9 @@ pub(crate) fn row(
     Ok(values)
 }
 
+/// Digits of all numbers of an array.
+const DIGITS_MAX: u32 = 1 << 20;
+
 /// `None` if the bytes are none of this kind, or a value that the interface cannot express: infinite dates,
 /// arrays of arrays.
 fn decode(kind: &Kind, mut bytes: &[u8]) -> Option<Value> {
@@ -79,7 +84,14 @@ fn decode(kind: &Kind, mut bytes: &[u8]) -> Option<Value> {
         Kind::RangeDecimal => Value::RangeDecimal(range(input, "0".to_owned(), numeric::decode)?),
         Kind::ArrayInt32 => Value::ArrayInt32(array(input, |bytes| whole(bytes).map(i32::from_be_bytes))?),
         Kind::ArrayInt64 => Value::ArrayInt64(array(input, |bytes| whole(bytes).map(i64::from_be_bytes))?),
-        Kind::ArrayDecimal => Value::ArrayDecimal(array(input, numeric::decode)?),
+        Kind::ArrayDecimal => {
+            // Few bytes can be a number of 131,072 digits; of all of them together there are to be no more than this.
+            let digits = Cell::new(DIGITS_MAX);
+            Value::ArrayDecimal(array(input, |bytes| {
+                digits.set(digits.get().checked_sub(numeric::digits(bytes)?)?);
+                numeric::decode(bytes)
+            })?)
+        }
         Kind::ArrayStr => Value::ArrayStr(array(input, text)?),
         Kind::Interval => Value::Interval(Interval {
             micros: i64::from_be_bytes(take(input)?),

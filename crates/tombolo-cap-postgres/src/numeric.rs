@@ -73,6 +73,15 @@ fn binary(groups: &[u16], weight: i16, sign: u16, scale: u16) -> Vec<u8> {
     bytes
 }
 
+/// At most how many digits the text of a number has, by its head.
+pub(crate) fn digits(bytes: &[u8]) -> Option<u32> {
+    let (head, _) = bytes.split_first_chunk::<8>()?;
+    let weight = i16::from_be_bytes([head[2], head[3]]);
+    let scale = u16::from_be_bytes([head[6], head[7]]);
+    let whole = u32::try_from(i32::from(weight) + 1).unwrap_or(0);
+    Some(4 * whole.max(1) + u32::from(scale))
+}
+
 /// The text of a number in the server's form; `None` if the bytes are none.
 pub(crate) fn decode(bytes: &[u8]) -> Option<String> {
     let (head, groups) = bytes.split_first_chunk::<8>()?;

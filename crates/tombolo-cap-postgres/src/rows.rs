@@ -16,17 +16,17 @@ const PART_BYTES: u64 = 64 << 10;
 pub(crate) struct Part {
     pub(crate) rows: Vec<Row>,
     pub(crate) end: Option<Result<(), Refusal>>,
-    _held: Vec<HeldMemory>,
+    pub(crate) held: Vec<HeldMemory>,
 }
 
 impl Part {
     fn of((rows, held, end): Read) -> Self {
-        Self { rows, end, _held: vec![held] }
+        Self { rows, end, held: vec![held] }
     }
 
     fn with(mut self, (rows, held, end): Read) -> Self {
         self.rows.extend(rows);
-        self._held.push(held);
+        self.held.push(held);
         Self { end, ..self }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
-use tombolo_capability::{Guest, HostMemory};
+use tombolo_capability::{Guest, HeldMemory, HostMemory};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult, VecBuffer,
@@ -102,7 +102,7 @@ impl postgres::HostConnectionWithStore<Guest> for HasPostgres {
         };
         let columns = columns.into_iter().map(Into::into).collect();
         let (ended, end) = oneshot::channel();
-        let mut rows = Rows { next: None, parts, ended: Some(ended), _session: session };
+        let mut rows = Rows { next: None, parts, lent: Vec::new(), ended: Some(ended), _session: session };
         // Who asks only how it ended reads no rows.
         if let Ok(first) = rows.parts.try_recv() {
             if let Some(result) = &first.end {
@@ -124,6 +124,8 @@ impl postgres::HostConnectionWithStore<Guest> for HasPostgres {
 struct Rows {
     next: Option<Part>,
     parts: rows::Rows,
+    /// What the rows take that the guest has not read yet.
+    lent: Vec<HeldMemory>,
     /// Taken when the end is told.
     ended: Option<oneshot::Sender<Result<(), Error>>>,
     /// Rows may be read when the guest has let the connection go.
@@ -171,7 +173,9 @@ impl<D> StreamProducer<D> for Rows {
             self.next = Some(part);
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        let Part { rows, end, .. } = part;
+        let Part { rows, end, held } = part;
+        // What was lent before was taken, or this would not be asked.
+        self.lent = held;
         let rows: Vec<Row> = rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
         destination.set_buffer(rows.into());
         match end {

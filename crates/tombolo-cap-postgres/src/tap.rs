@@ -13,6 +13,8 @@ use tombolo_capability::{HeldMemory, HostMemory, MemoryExceeded};
 
 /// Smaller messages are not counted one by one: they are gone before there can be many of them.
 const SMALL_BYTES: u64 = 64 << 10;
+/// What a server may tell over one connection, settings and notices, before it is closed.
+const TOLD_BYTES_MAX: u64 = 4 << 20;
 /// The largest message while nobody waits for rows.
 const UNASKED_BYTES_MAX: u64 = 1 << 20;
 
@@ -23,6 +25,8 @@ pub(crate) struct Meter(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     memory: Option<HostMemory>,
+    /// Bytes of what the server told that was no answer, over all its guests.
+    told: u64,
     /// What the present message takes.
     held: Option<HeldMemory>,
     exceeded: Option<MemoryExceeded>,
@@ -31,12 +35,14 @@ struct State {
 impl Meter {
     /// From now on it is whoever has this memory.
     pub(crate) fn begin(&self, memory: HostMemory) {
-        *self.state() = State { memory: Some(memory), held: None, exceeded: None };
+        let mut state = self.state();
+        *state = State { memory: Some(memory), told: state.told, ..State::default() };
     }
 
     /// Nobody any more.
     pub(crate) fn end(&self) {
-        *self.state() = State::default();
+        let mut state = self.state();
+        *state = State { told: state.told, ..State::default() };
     }
 
     /// Whether a message was too large for them.
@@ -44,9 +50,16 @@ impl Meter {
         self.state().exceeded
     }
 
-    fn message(&self, bytes: u64) -> io::Result<()> {
+    fn message(&self, kind: u8, bytes: u64) -> io::Result<()> {
         let mut state = self.state();
         state.held = None;
+        // The client keeps each setting it is told of, and notices until an answer is over.
+        if matches!(kind, b'S' | b'N' | b'A') {
+            state.told = state.told.saturating_add(bytes);
+            if state.told > TOLD_BYTES_MAX {
+                return Err(io::Error::other("the server tells of itself without end"));
+            }
+        }
         if bytes <= SMALL_BYTES {
             return Ok(());
         }
@@ -103,7 +116,7 @@ impl<S> Tap<S> {
                 let [_, length @ ..] = self.head;
                 // With itself. What is shorter is an error, which the client finds.
                 self.left = u64::from(u32::from_be_bytes(length)).saturating_sub(4);
-                self.meter.message(self.left)?;
+                self.meter.message(self.head[0], self.left)?;
             }
         }
         Ok(())

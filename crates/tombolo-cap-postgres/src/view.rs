@@ -57,10 +57,23 @@ pub(crate) struct Wish {
     roots: Option<String>,
 }
 
+/// Bytes of an address.
+const ADDRESS_BYTES_MAX: usize = 8 << 10;
+/// Bytes of the certificates that a connection trusts.
+const ROOTS_BYTES_MAX: usize = 256 << 10;
+
 impl Wish {
     /// Connects, or takes a connection that waits.
     pub(crate) async fn open(self) -> Result<OpenConnection, Refusal> {
         let Self { granted, account, address: text, roots } = self;
+        // A connection that waits for the next guest is known by both.
+        if text.len() > ADDRESS_BYTES_MAX {
+            return Err(Refusal::Connection("invalid address: it is too long".to_owned()));
+        }
+        if roots.as_ref().is_some_and(|roots| roots.len() > ROOTS_BYTES_MAX) {
+            let reason = format!("invalid root certificate: more than {ROOTS_BYTES_MAX} bytes");
+            return Err(Refusal::Other(reason));
+        }
         let address = Address::parse(&text)?;
         address.check(&granted.egress)?;
         let trust: Arc<ClientConfig> = match &roots {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::sync::{mpsc, oneshot};
-use tombolo_capability::Guest;
+use tombolo_capability::{Guest, HeldMemory};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     Accessor, Destination, FutureReader, StreamProducer, StreamReader, StreamResult, VecBuffer,
@@ -67,8 +67,14 @@ impl sqlite::HostConnectionWithStore<Guest> for HasSqlite {
         let Answer { columns, first, rest } = answer;
         let (ended, end) = oneshot::channel();
         let done = first.end.clone();
-        let mut rows =
-            Rows { next: Some(first), rest, ended: Some(ended), _connection: connection, _stop: stop };
+        let mut rows = Rows {
+            next: Some(first),
+            rest,
+            lent: None,
+            ended: Some(ended),
+            _connection: connection,
+            _stop: stop,
+        };
         // Who asks only how it ended reads no rows.
         if let Some(result) = done {
             rows.end(result);
@@ -98,6 +104,8 @@ impl sqlite::HostConnectionWithStore<Guest> for HasSqlite {
 struct Rows {
     next: Option<Part>,
     rest: Option<mpsc::Receiver<Part>>,
+    /// What the rows take that the guest has not read yet.
+    lent: Option<HeldMemory>,
     /// Taken when the end is told.
     ended: Option<oneshot::Sender<Result<(), Error>>>,
     /// Rows may be read when the guest has let the connection go.
@@ -148,7 +156,9 @@ impl<D> StreamProducer<D> for Rows {
             self.next = Some(part);
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        let Part { rows, end, .. } = part;
+        let Part { rows, end, held } = part;
+        // What was lent before was taken, or this would not be asked.
+        self.lent = Some(held);
         destination.set_buffer(rows.into_iter().map(Into::into).collect::<Vec<RowResult>>().into());
         match end {
             None => Poll::Ready(Ok(StreamResult::Completed)),

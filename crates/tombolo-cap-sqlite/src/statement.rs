@@ -82,7 +82,7 @@ pub(crate) struct Answer {
 pub(crate) struct Part {
     pub(crate) rows: Vec<Row>,
     pub(crate) end: Option<Result<(), Refusal>>,
-    _held: HeldMemory,
+    pub(crate) held: HeldMemory,
 }
 
 /// What a worker does after a statement.
@@ -241,7 +241,7 @@ impl Cursor<'_> {
                 Err(refusal) => break Some(Err(refusal)),
             }
         };
-        Part { rows, end, _held: held }
+        Part { rows, end, held }
     }
 
     /// The next row. It is charged twice, for what comes next is its copy in the memory of the guest.

@@ -80,6 +80,10 @@ impl HeldMemory {
     ///
     /// If there is not so much left; what was taken before stays taken.
     pub fn grow(&mut self, bytes: u64) -> Result<(), MemoryExceeded> {
+        // Nothing is always left, also while another takes too much and is about to give it back.
+        if bytes == 0 {
+            return Ok(());
+        }
         let aside = &*self.memory.0;
         let before = aside.taken.fetch_add(bytes, Relaxed);
         if before.saturating_add(bytes) > aside.left.load(Relaxed) {

@@ -155,10 +155,14 @@ async fn sweep(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let sweeps_max = shared.config.unused_time_max.as_secs() / SWEEP_INTERVAL.as_secs();
         let sweeps_max = u32::try_from(sweeps_max).unwrap_or(u32::MAX);
-        let table = shared.table.load_full();
+        let mut found = services(&shared.table.load());
+        // Instances that wait keep a service that no table leads to any more.
+        let retired = shared.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        found.extend(retired.iter().filter_map(Weak::upgrade));
+        drop(retired);
         drop(shared);
         let now = Instant::now();
-        services(&table).iter().for_each(|service| service.sweep(now, sweeps_max));
+        found.iter().for_each(|service| service.sweep(now, sweeps_max));
     }
 }
 

@@ -10,9 +10,9 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Empty, StreamBody};
 use tokio::sync::mpsc;
 use tombolo_model::route::Pattern;
 use tombolo_runtime::{BodyError, Inside, InsidePart, RequestBodyError as Error, Sent, Service, WasiBody};
@@ -75,6 +75,7 @@ impl AppInside {
         if request.method() == Method::CONNECT {
             return Err(Error::HttpRequestMethodInvalid);
         }
+        let is_head = request.method() == Method::HEAD;
         let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let came = Came { authority, client: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), hops };
         let mut record = RequestRecord::inside(gateway.next_id());
@@ -92,6 +93,11 @@ impl AppInside {
             }
         };
         let (head, body) = answer.into_parts();
+        // As a server leaves it out for clients (RFC 9110 §6.4.1).
+        if is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
+            return Ok((Response::from_parts(head, nothing), Box::new(async { Ok(()) })));
+        }
         let body = body.map_err(failed);
         if body.size_hint().exact().is_some() {
             // It is there, or nobody has to go on for it to be.
@@ -130,7 +136,13 @@ where
     let (sender, mut receiver) = mpsc::channel(PIECES_MAX);
     let pump = async move {
         let mut body = pin!(body);
-        while let Some(frame) = body.frame().await {
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                // Nobody reads any more.
+                () = sender.closed() => break,
+            };
+            let Some(frame) = frame else { break };
             if sender.send(frame).await.is_err() {
                 break;
             }

@@ -147,6 +147,12 @@ impl SpinRoute {
         headers.insert("spin-component-route", self.component.clone());
         headers.insert("spin-matched-route", self.matched.clone());
         headers.insert("spin-client-addr", value(&client.to_string()));
+        // The client's claims about parts of the path, whichever they are.
+        let claims = |name: &&HeaderName| name.as_str().starts_with("spin-path-match-");
+        let claimed: Vec<HeaderName> = headers.keys().filter(claims).cloned().collect();
+        for name in claimed {
+            headers.remove(name);
+        }
         for (name, part) in pattern.captures(path) {
             if let Ok(name) = HeaderName::from_bytes(format!("spin-path-match-{name}").as_bytes()) {
                 headers.insert(name, value(part));
@@ -167,6 +173,7 @@ mod tests {
         let route = SpinRoute::new(raw, "/base", &pattern).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("spin-client-addr", HeaderValue::from_static("forged"));
+        headers.insert("spin-path-match-other", HeaderValue::from_static("forged"));
         let uri = "/base/u/7/a/b?q=1".parse().unwrap();
         route.tell(&mut headers, &pattern, &uri, "h:1", "1.2.3.4:5".parse().unwrap());
         let expected = [

@@ -202,7 +202,9 @@ impl Loader<'_> {
         }
         for component in app.components.values() {
             let named = component.allowed_outbound_hosts.components();
-            let mut unanswered = named.filter(|(_, callee)| !services.contains_key(callee));
+            // In a host, case is nothing.
+            let answers = |callee: &str| services.keys().any(|id| id.eq_ignore_ascii_case(callee));
+            let mut unanswered = named.filter(|(_, callee)| !answers(callee));
             if let Some((entry, callee)) = unanswered.next() {
                 let (component, callee, entry) = (component.id.clone(), callee.to_owned(), entry.to_owned());
                 return Err(LoadError::Callee { component, callee, entry });

@@ -28,6 +28,8 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// After how long without a word the server is asked whether it is still there. One that has not answered
 /// after as long again is not.
 const QUIET_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a message that began to come may take to be there.
+const MESSAGE_TIME_MAX: Duration = Duration::from_secs(120);
 /// Messages at work at once, over all components.
 const AT_WORK_MAX: u32 = 1 << 16;
 
@@ -56,7 +58,8 @@ pub(crate) struct Taker {
 /// What a node subscribes to now.
 pub(crate) struct Subscriptions {
     runtime: Handle,
-    running: Mutex<BTreeMap<Source, Running>>,
+    /// `None` once no more are taken.
+    running: Mutex<Option<BTreeMap<Source, Running>>>,
     /// A permit for each message at work.
     at_work: Arc<Semaphore>,
 }
@@ -72,13 +75,14 @@ impl Subscriptions {
     /// None yet. Called within the runtime that they are to run on.
     pub(crate) fn new() -> Self {
         let at_work = Arc::new(Semaphore::new(AT_WORK_MAX as usize));
-        Self { runtime: Handle::current(), running: Mutex::default(), at_work }
+        Self { runtime: Handle::current(), running: Mutex::new(Some(BTreeMap::new())), at_work }
     }
 
     /// From now on those of `wanted`. One that stays keeps its connection, so that nothing published meanwhile
     /// is lost or seen twice; the component of its next message is the new one.
     pub(crate) fn replace(&self, wanted: Wanted) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(running) = &mut *running else { return };
         let mut next = BTreeMap::new();
         for (source, (address, taker)) in wanted {
             let kept = running.remove(&source);
@@ -115,9 +119,9 @@ impl Subscriptions {
 
     /// Takes no more messages, and waits for those at work until `until`; whether all ended.
     pub(crate) async fn drain(&self, until: Instant) -> bool {
-        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let idle = async {
-            for (_, Running { stop, task, .. }) in running {
+            for (_, Running { stop, task, .. }) in running.into_iter().flatten() {
                 drop(stop);
                 // What it read by now has its permit.
                 let _ = task.await;
@@ -144,8 +148,13 @@ impl Subscriber {
             let failure = match connected {
                 Ok(Ok(mut connection)) => {
                     tracing::info!("{}: subscribed at {}", self.name(), self.address);
-                    wait = RETRY_MIN;
-                    self.listen(&mut connection).await
+                    let since = Instant::now();
+                    let failure = self.listen(&mut connection).await;
+                    // One that ends at once is to be left alone for longer and longer.
+                    if since.elapsed() > RETRY_MAX {
+                        wait = RETRY_MIN;
+                    }
+                    failure
                 }
                 Ok(Err(failure)) => failure,
                 Err(_) => EgressError::Connect(std::io::ErrorKind::TimedOut.into()).into(),
@@ -200,7 +209,8 @@ impl Subscriber {
             answered.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
         }
         let mut budget = Bytes(self.taker.load().service.limits().memory_bytes_max);
-        match connection.next(&mut budget).await? {
+        let next = timeout(MESSAGE_TIME_MAX, connection.next(&mut budget)).await;
+        match next.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?? {
             Reply::Error(reason) => Err(RedisError::Server(reason)),
             reply => match Push::of(reply) {
                 Some(Push::Message(payload)) => Ok(Some(payload)),

@@ -22,6 +22,8 @@ pub struct Address {
 #[error("not an address of a Redis server, expected `redis[s]://[user[:password]@]host[:port][/database]`")]
 pub struct AddressError;
 
+/// Bytes of an address.
+const ADDRESS_BYTES_MAX: usize = 8 << 10;
 /// The port of a server unless its address says another.
 const PORT: u16 = 6379;
 
@@ -32,6 +34,10 @@ impl Address {
     ///
     /// If it is none, or asks that the server's certificate is not looked at.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        // Each handle keeps it, and each connection.
+        if text.len() > ADDRESS_BYTES_MAX {
+            return Err(AddressError);
+        }
         let url = Url::parse(text).map_err(|_| AddressError)?;
         let is_encrypted = match url.scheme() {
             "redis" => false,

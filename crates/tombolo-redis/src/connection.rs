@@ -71,7 +71,15 @@ impl Connection {
     }
 
     async fn greet(&mut self, command: Command) -> Result<(), RedisError> {
-        self.call(&command, &mut Bytes(GREETING_BYTES_MAX)).await.map(drop)
+        let greeted = self.call(&command, &mut Bytes(GREETING_BYTES_MAX)).await;
+        greeted.map(drop).map_err(|error| match error {
+            // Some servers repeat what they were told, and this is told to logs.
+            RedisError::Server(reason) => {
+                let kind = reason.split(' ').next().unwrap_or_default();
+                RedisError::Server(format!("{kind} (to the credentials or the database of the address)"))
+            }
+            error => error,
+        })
     }
 
     /// The answer to a command. If this future is dropped, or fails but for the server's own refusal, the

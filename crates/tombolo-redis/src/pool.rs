@@ -237,6 +237,9 @@ impl Drop for Lease {
         }
         if !self.is_silent {
             self.pool.returned.notify_one();
+        } else if self.pool.state().leased == 0 {
+            // Who took this one for a connection that comes back waits for nobody.
+            self.pool.returned.notify_waiters();
         }
     }
 }

@@ -93,13 +93,13 @@ where
 {
     let line = line(stream).await?;
     let (&kind, rest) = line.split_first().ok_or(ReplyError::Protocol)?;
-    let text = || String::from_utf8_lossy(rest).into_owned();
     let reply = match kind {
-        b'+' => {
-            budget.take(rest.len() as u64)?;
-            Reply::Status(text())
+        b'+' | b'-' => {
+            // What is not text takes more than it came with.
+            let text = String::from_utf8_lossy(rest).into_owned();
+            budget.take(text.len() as u64)?;
+            if kind == b'+' { Reply::Status(text) } else { Reply::Error(text) }
         }
-        b'-' => Reply::Error(text()),
         b':' => Reply::Integer(number(rest)?),
         b'$' => match number(rest)? {
             -1 => Reply::Nil,

@@ -63,7 +63,10 @@ impl Target {
     /// `self.alt` are the app itself.
     pub(super) fn inside(&self, allowed: &AllowedHosts) -> Result<Option<Part>, Error> {
         let to = self.destination();
-        let (part, allows) = if self.host.is_empty() || self.host.eq_ignore_ascii_case("self.alt") {
+        let (part, allows) = if self.host.is_empty() {
+            // The scheme is the library's guess: the guest gave none.
+            (Part::Route, allowed.allows_itself("http") || allowed.allows_itself("https"))
+        } else if self.host.eq_ignore_ascii_case("self.alt") {
             (Part::Route, allowed.allows_itself(to.scheme))
         } else if let Some(id) = component_of(&self.host) {
             (Part::Component(id.to_owned()), allowed.allows(to.scheme, to.host, to.port))

@@ -73,7 +73,10 @@ impl Outbound {
                 };
                 let body = usage::sent(body, Arc::clone(&meter), self.bytes_max);
                 let body = Drained(Some(body)).boxed_unsync();
-                let answer = inside.send(part, Request::from_parts(parts, body));
+                // A task of its own, ended with this future: a guest of WASI 0.3 is polled within its event loop,
+                // in which another may not begin, and on its account.
+                let request = Request::from_parts(parts, body);
+                let answer = wasmtime_wasi::runtime::spawn(inside.send(part, request));
                 let answer = tokio::time::timeout(or_usual(options.first_byte_timeout), answer).await;
                 let (response, io) = answer.map_err(|_| Error::ConnectionReadTimeout)??;
                 return Ok((response.map(|body| usage::received(body, meter, self.bytes_max)), io));
