@@ -124,8 +124,9 @@ const TEXT_BYTES_MAX: usize = 256 << 10;
 
 fn hold(memory: &HostMemory, sql: &str, parameters: &[Value]) -> Result<HeldMemory, Refusal> {
     if sql.len() > TEXT_BYTES_MAX {
-        let reason =
-            format!("the statement has more than {TEXT_BYTES_MAX} bytes: hand values over as parameters");
+        let reason = format!(
+            "the statement is too large: more than {TEXT_BYTES_MAX} bytes, hand values over as parameters"
+        );
         return Err(Refusal::Query(reason));
     }
     let bytes = 2 * (sql.len() as u64 + parameters.iter().map(Value::bytes).sum::<u64>());

@@ -62,7 +62,15 @@ impl Connection {
         };
         let mut connection = Self { stream: BufReader::new(stream), is_encrypted, is_ready: true };
         if let Some(credentials) = address.credentials() {
-            connection.greet(Command::new("AUTH").args(credentials)).await?;
+            let greeted = connection.greet(Command::new("AUTH").args(credentials)).await;
+            greeted.map_err(|error| match error {
+                // Some servers repeat what they were told, and this is told to logs.
+                RedisError::Server(reason) => {
+                    let kind = reason.split(' ').next().unwrap_or_default();
+                    RedisError::Server(format!("{kind} (to the credentials of the address)"))
+                }
+                error => error,
+            })?;
         }
         if address.database() != 0 {
             connection.greet(Command::new("SELECT").arg(address.database().to_string())).await?;
@@ -71,15 +79,7 @@ impl Connection {
     }
 
     async fn greet(&mut self, command: Command) -> Result<(), RedisError> {
-        let greeted = self.call(&command, &mut Bytes(GREETING_BYTES_MAX)).await;
-        greeted.map(drop).map_err(|error| match error {
-            // Some servers repeat what they were told, and this is told to logs.
-            RedisError::Server(reason) => {
-                let kind = reason.split(' ').next().unwrap_or_default();
-                RedisError::Server(format!("{kind} (to the credentials or the database of the address)"))
-            }
-            error => error,
-        })
+        self.call(&command, &mut Bytes(GREETING_BYTES_MAX)).await.map(drop)
     }
 
     /// The answer to a command. If this future is dropped, or fails but for the server's own refusal, the
