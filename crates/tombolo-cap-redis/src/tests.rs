@@ -4,7 +4,7 @@ use tokio_rustls::rustls::RootCertStore;
 use tombolo_capability::{MemoryBudget, Meter, conformance};
 use tombolo_egress::{EgressConfig, tls};
 use tombolo_model::Source;
-use tombolo_model::outbound::AllowedHosts;
+use tombolo_model::outbound::{AllowedHosts, Destination};
 use tombolo_redis::Reply;
 use tombolo_testkit::servers::redis::Redis as Server;
 use wasmtime::component::ResourceTable;
@@ -22,8 +22,12 @@ struct Instance {
 
 impl Instance {
     fn of(config: EgressConfig) -> Self {
+        Self::over(&Egress::new(config))
+    }
+
+    fn over(egress: &Arc<Egress>) -> Self {
         let component = Component::bare("api".parse().unwrap(), Source::Path("api.wasm".into()));
-        let granted = Redis.grant(&"shop".parse().unwrap(), &component, &Egress::new(config)).unwrap();
+        let granted = Redis.grant(&"shop".parse().unwrap(), &component, egress).unwrap();
         Self {
             view: Capability::open(&Redis, &granted),
             table: ResourceTable::new(),
@@ -116,6 +120,24 @@ async fn an_answer_that_is_too_large_or_not_waited_for_costs_its_connection_alon
     let slow = connection.execute(account.clone(), "BLPOP".into(), arguments(&["none", "0"]));
     assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
     assert!(other(get(account).await).contains("lost"));
+}
+
+/// A component has its connections for all it speaks: one that waits for a command is in nobody's way.
+#[tokio::test]
+async fn a_connection_that_waits_gives_its_slot_to_whoever_needs_one() {
+    let server = Server::start();
+    let allowed = Arc::new(AllowedHosts::parse(["redis://127.0.0.1:*", "tcp://127.0.0.1:*"]).unwrap());
+    let egress = Egress::new(EgressConfig { connections_max: 1, ..EgressConfig::to(allowed) });
+    let mut instance = Instance::over(&egress);
+    let connection = instance.open(&server.address()).await.unwrap();
+    let account = instance.account();
+    connection.set(account.clone(), "key".into(), b"value".to_vec()).await.unwrap();
+    let to = Destination { scheme: "tcp", host: "127.0.0.1", port: server.port() };
+    let other = egress.connect(&to).await.unwrap();
+    let busy = connection.get(account.clone(), "key".into()).await;
+    assert_eq!(busy, Err(Refusal::TooManyConnections));
+    drop(other);
+    assert_eq!(connection.get(account, "key".into()).await.unwrap().unwrap(), b"value");
 }
 
 #[tokio::test]

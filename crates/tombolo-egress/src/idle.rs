@@ -58,7 +58,7 @@ struct Waiting<C> {
 }
 
 /// What can give a slot back: the waiting connections of any protocol.
-pub(crate) trait Waits: Send + Sync {
+pub trait Waits: Send + Sync {
     /// Since when the first of them waits.
     fn oldest(&self) -> Option<Instant>;
     /// Closes that one and gives its slot.
@@ -75,8 +75,7 @@ impl<C: Connection> Idle<C> {
         let state = Mutex::new(State { waiting: Vec::new(), looked_after: false });
         let (slots, returning) = (Arc::clone(&egress.slots), egress.returning.clone());
         let idle = Arc::new(Self { wait, look, slots, returning, state });
-        let weak = Arc::downgrade(&idle);
-        egress.waits(weak);
+        egress.waits(&idle);
         idle
     }
 

@@ -146,8 +146,9 @@ impl Egress {
         }
     }
 
-    /// Connections wait there from now on.
-    fn waits(&self, waits: Weak<dyn Waits>) {
+    /// Connections wait there from now on, and are asked for their slots.
+    pub fn waits<W: Waits + 'static>(&self, waits: &Arc<W>) {
+        let waits = Arc::downgrade(waits);
         let mut all = self.waiting();
         all.retain(|waits| waits.strong_count() > 0);
         all.push(waits);

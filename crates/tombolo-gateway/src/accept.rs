@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -24,7 +24,7 @@ use crate::assets::Shelf;
 use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
 use crate::record::RequestId;
-use crate::route::{RouteTable, services};
+use crate::route::Published;
 use crate::wire::{Version, Wire};
 
 /// How a drain ended.
@@ -44,11 +44,11 @@ pub struct Gateway {
 
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
-    pub(crate) table: ArcSwap<RouteTable>,
+    pub(crate) published: ArcSwap<Published>,
     /// Behind a pointer, as a look at a file may outlive its request.
     pub(crate) shelf: Arc<Shelf>,
     clients: Clients,
-    /// What earlier tables led to, as long as it has guests.
+    /// What was served before, as long as it has guests.
     retired: Mutex<Vec<Weak<Service>>>,
     /// The number of the next request. It starts where chance has it, so that the numbers of one run
     /// are not those of another.
@@ -58,6 +58,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    fn retired(&self) -> MutexGuard<'_, Vec<Weak<Service>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The name of the next request.
     pub(crate) fn next_id(&self) -> RequestId {
         RequestId(self.next_id.fetch_add(1, Ordering::Relaxed))
@@ -68,15 +72,15 @@ impl Shared {
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// A gateway that answers 404 to everything until a table is published.
+    /// A gateway that answers 404 to everything until something is published.
     pub fn new(config: GatewayConfig) -> Self {
-        let table = ArcSwap::from_pointee(RouteTable::default());
+        let published = ArcSwap::from_pointee(Published::default());
         let shelf = Arc::new(Shelf::new(&config));
         let next_id = AtomicU64::new(RandomState::new().hash_one(()));
         Self {
             shared: Arc::new(Shared {
                 config,
-                table,
+                published,
                 shelf,
                 clients: Clients::default(),
                 retired: Mutex::default(),
@@ -86,12 +90,12 @@ impl Gateway {
         }
     }
 
-    /// From now on requests are routed by `table`. Those under way end as they began.
-    pub fn publish(&self, table: RouteTable) {
-        let before = self.shared.table.swap(Arc::new(table));
-        let mut retired = self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner);
+    /// From now on this is served. Requests under way end as they began.
+    pub fn publish(&self, published: Published) {
+        let before = self.shared.published.swap(Arc::new(published));
+        let mut retired = self.shared.retired();
         retired.retain(|service| service.strong_count() > 0);
-        retired.extend(services(&before).iter().map(Arc::downgrade));
+        retired.extend(before.services.iter().map(Arc::downgrade));
     }
 
     /// For what the table leads to.
@@ -104,7 +108,6 @@ impl Gateway {
         let config = &self.shared.config;
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
         let (drain, draining) = watch::channel(());
-        let sweep = tokio::spawn(sweep(Arc::downgrade(&self.shared)));
         tokio::pin!(stop);
         loop {
             let (stream, client) = tokio::select! {
@@ -123,28 +126,30 @@ impl Gateway {
                 drop::<(_, ClientSlot)>((slot, client_slot));
             });
         }
-        sweep.abort();
         drop((listener, draining));
         // Who waits on the channel sees it closed.
         drop(drain);
-        let ended = async {
-            // Every slot back in hand means that every connection has ended.
-            let _slots = slots.acquire_many(config.connections_max).await;
-            // Guests may go on after their answers.
-            let table = self.shared.table.load_full();
-            for service in services(&table) {
-                service.idle().await;
-            }
-            let retired =
-                std::mem::take(&mut *self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner));
-            for service in retired.iter().filter_map(Weak::upgrade) {
-                service.idle().await;
-            }
-        };
-        match timeout(config.drain_time_max, ended).await {
-            Ok(()) => Drain::Complete,
+        // Every slot back in hand means that every connection has ended; the semaphore is never closed.
+        match timeout(config.drain_time_max, slots.acquire_many(config.connections_max)).await {
+            Ok(_) => Drain::Complete,
             Err(_) => Drain::Forced,
         }
+    }
+
+    /// Waits until no guest is at work, those that go on after their answers included. To be called when
+    /// nothing calls one any more.
+    pub async fn idle(&self) {
+        let published = self.shared.published.load_full();
+        let retired = self.shared.retired().iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
+        for service in published.services.iter().chain(&retired) {
+            service.idle().await;
+        }
+    }
+
+    /// Lets go what no request needs any more, again and again, for as long as there is a gateway. Called
+    /// within a runtime.
+    pub fn look_after(&self) {
+        tokio::spawn(sweep(Arc::downgrade(&self.shared)));
     }
 }
 
@@ -155,14 +160,12 @@ async fn sweep(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let sweeps_max = shared.config.unused_time_max.as_secs() / SWEEP_INTERVAL.as_secs();
         let sweeps_max = u32::try_from(sweeps_max).unwrap_or(u32::MAX);
-        let mut found = services(&shared.table.load());
-        // Instances that wait keep a service that no table leads to any more.
-        let retired = shared.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        found.extend(retired.iter().filter_map(Weak::upgrade));
-        drop(retired);
+        let published = shared.published.load_full();
+        // Instances that wait keep a service that nothing leads to any more.
+        let retired = shared.retired().iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
         drop(shared);
         let now = Instant::now();
-        found.iter().for_each(|service| service.sweep(now, sweeps_max));
+        published.services.iter().chain(&retired).for_each(|service| service.sweep(now, sweeps_max));
     }
 }
 

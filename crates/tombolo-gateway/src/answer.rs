@@ -58,10 +58,12 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<RequestBodyError>,
 {
-    // The snapshot is let go before the guest runs: a table lives no longer than it must.
+    // The snapshot is let go before the guest runs: what was published lives no longer than it must.
     let ready = {
-        let table = shared.table.load();
-        let Some((pattern, target)) = table.find(admit::host(&came.authority), request.uri().path()) else {
+        let published = shared.published.load();
+        let Some((pattern, target)) =
+            published.table.find(admit::host(&came.authority), request.uri().path())
+        else {
             return respond::refusal(StatusCode::NOT_FOUND, record);
         };
         record.target = Some(Arc::clone(&target.name));
@@ -72,14 +74,14 @@ where
             }
             Answerer::Response(written) => {
                 let written = Arc::clone(written);
-                drop(table);
+                drop(published);
                 let is_head = request.method() == Method::HEAD;
                 return respond::written(&written, record, is_head, shared.config.server_timing);
             }
             Answerer::Assets(assets) => {
                 let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
                 let assets = Arc::clone(assets);
-                drop(table);
+                drop(published);
                 // Boxed, so that requests for components keep no room for it.
                 return Box::pin(asset(shared, assets, request, path, record)).await;
             }

@@ -62,11 +62,6 @@ impl AppInside {
         Arc::new(Self { gateway: gateway.shared(), members: services.iter().map(member).collect() })
     }
 
-    /// Every component.
-    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
-        self.members.values().map(|member| &member.service)
-    }
-
     async fn sent(self: Arc<Self>, hops: u8, to: InsidePart, request: Request<WasiBody>) -> Sent {
         let gateway = self.gateway.upgrade().ok_or(Error::DestinationUnavailable)?;
         if hops > HOPS_MAX {

@@ -1,6 +1,6 @@
 //! The way of a request: accept, admit, route, respond.
 //!
-//! Alone in facing the public. What answers is a [`RouteTable`], published as a whole and read
+//! Alone in facing the public. What answers is [`Published`] as a whole and read
 //! through a snapshot, so a deploy never meets a request half-way. Each step is a module with its
 //! own limits and its own way to fail:
 //!
@@ -29,4 +29,4 @@ pub use accept::{Drain, Gateway};
 pub use assets::Assets;
 pub use config::GatewayConfig;
 pub use inside::AppInside;
-pub use route::{Answerer, Name, Part, RouteTable, SpinRoute, Target};
+pub use route::{Answerer, Name, Part, Published, RouteTable, SpinRoute, Target};

@@ -14,6 +14,15 @@ use crate::inside::AppInside;
 /// What answers which host and path, as of one publication.
 pub type RouteTable = Table<Target>;
 
+/// What is served, as of one publication.
+#[derive(Default)]
+pub struct Published {
+    /// What answers clients.
+    pub table: RouteTable,
+    /// Every component there is, each once: also those that only others of their app call, or messages.
+    pub services: Vec<Arc<Service>>,
+}
+
 /// What answers a route.
 #[derive(Clone)]
 pub struct Target {
@@ -69,23 +78,6 @@ pub enum Answerer {
     Assets(Arc<Assets>),
     /// What the manifest wrote.
     Response(Arc<StaticResponse>),
-}
-
-/// Every component that requests of clients can lead to, by its route or from inside its app.
-pub(crate) fn services(table: &RouteTable) -> Vec<Arc<Service>> {
-    let (mut found, mut insides) = (Vec::new(), Vec::new());
-    for (_, target) in table.routes() {
-        let Answerer::Component { service, inside, .. } = &target.answerer else { continue };
-        found.push(Arc::clone(service));
-        insides.extend(inside);
-    }
-    // One for each app, however many of its routes lead there.
-    insides.sort_unstable_by_key(|inside| Arc::as_ptr(inside));
-    insides.dedup_by(|a, b| Arc::ptr_eq(a, b));
-    found.extend(insides.iter().flat_map(|inside| inside.services()).cloned());
-    found.sort_unstable_by_key(Arc::as_ptr);
-    found.dedup_by(|a, b| Arc::ptr_eq(a, b));
-    found
 }
 
 impl std::fmt::Debug for Target {

@@ -13,7 +13,9 @@ use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Egress, EgressConfig};
-use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
+use tombolo_gateway::{
+    Answerer, AppInside, Assets, Gateway, Name, Part, Published, RouteTable, SpinRoute, Target,
+};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
     App, Component, ComponentId, HttpTrigger, Isolation, RedisTrigger, Source, StaticAssets,
@@ -142,9 +144,16 @@ pub(crate) struct Loader<'a> {
 
 impl Loader<'_> {
     /// Prepares every component and directory that a trigger leads to, and tables routes and subscriptions.
-    pub(crate) fn load(&self, app: &App) -> Result<(RouteTable, Wanted), LoadError> {
-        let (mut routes, inside) = self.components(app)?;
+    pub(crate) fn load(&self, app: &App) -> Result<(Published, Wanted), LoadError> {
+        let services = self.services(app)?;
+        let inside = AppInside::new(self.gateway, app.name.as_str(), &services, app.spin_headers);
+        let mut routes = self.routes(app, &services, &inside)?;
         let wanted = self.subscriptions(app, &inside)?;
+        let mut services: Vec<Arc<Service>> = services.into_values().collect();
+        services.extend(wanted.values().map(|(_, taker)| Arc::clone(&taker.service)));
+        // A component may be subscribed at more than one server.
+        services.sort_unstable_by_key(Arc::as_ptr);
+        services.dedup_by(|a, b| Arc::ptr_eq(a, b));
         for assets in &app.assets {
             routes.push(self.assets(app, assets)?);
         }
@@ -162,7 +171,7 @@ impl Loader<'_> {
                 first: answerers[first].clone(),
                 second: answerers[second].clone(),
             })?;
-        Ok((table, wanted))
+        Ok((Published { table, services }, wanted))
     }
 
     /// The channels of each component at each server, and who takes their messages.
@@ -192,7 +201,8 @@ impl Loader<'_> {
         Ok(wanted)
     }
 
-    fn components(&self, app: &App) -> Result<(Vec<Route<Target>>, Arc<AppInside>), LoadError> {
+    /// Every component that answers HTTP, by its id.
+    fn services<'a>(&self, app: &'a App) -> Result<BTreeMap<&'a str, Arc<Service>>, LoadError> {
         let mut services = BTreeMap::<&str, Arc<Service>>::new();
         for HttpTrigger { component: id, .. } in &app.triggers {
             if !services.contains_key(id.as_str()) {
@@ -210,7 +220,16 @@ impl Loader<'_> {
                 return Err(LoadError::Callee { component, callee, entry });
             }
         }
-        let inside = AppInside::new(self.gateway, app.name.as_str(), &services, app.spin_headers);
+        Ok(services)
+    }
+
+    /// The routes that components answer.
+    fn routes(
+        &self,
+        app: &App,
+        services: &BTreeMap<&str, Arc<Service>>,
+        inside: &Arc<AppInside>,
+    ) -> Result<Vec<Route<Target>>, LoadError> {
         let mut routes = Vec::new();
         for trigger in &app.triggers {
             let HttpTrigger { route: Some(pattern), raw_route, component: id } = trigger else { continue };
@@ -219,11 +238,11 @@ impl Loader<'_> {
             let spin = spin.map_err(refuse)?.map(Arc::new);
             // Who may send no requests pays nothing for those it does not send.
             let sends = !app.components[id].allowed_outbound_hosts.is_empty();
-            let inside = sends.then(|| Arc::clone(&inside));
+            let inside = sends.then(|| Arc::clone(inside));
             let answerer = Answerer::Component { service: Arc::clone(&services[id.as_str()]), spin, inside };
             routes.push(route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
-        Ok((routes, inside))
+        Ok(routes)
     }
 
     fn assets(&self, app: &App, assets: &StaticAssets) -> Result<Route<Target>, LoadError> {

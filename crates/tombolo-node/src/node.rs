@@ -17,7 +17,7 @@ use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
-use tombolo_gateway::{Drain, Gateway, GatewayConfig, RouteTable};
+use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
 use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
@@ -94,11 +94,11 @@ impl Parts {
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
-        let (table, wanted) = loader.load(app)?;
-        if !has_port(&table) {
+        let (published, wanted) = loader.load(app)?;
+        if !has_port(&published.table) {
             return Err(LoadError::NoPort);
         }
-        self.gateway.publish(table);
+        self.gateway.publish(published);
         self.subscriptions.replace(wanted);
         Ok(())
     }
@@ -160,10 +160,12 @@ impl Node {
         let engines = runtime.clone();
         tokio::task::spawn_blocking(move || engines.warm_up());
         let logs = Logs::start(Some(state.join("logs")));
+        let gateway = Gateway::new(gateway);
+        gateway.look_after();
         let parts = Parts {
             runtime,
             capabilities,
-            gateway: Gateway::new(gateway),
+            gateway,
             subscriptions: Arc::new(Subscriptions::new()),
             logs,
             root,
@@ -214,7 +216,7 @@ impl Node {
     /// Serves nothing any more, and waits until what guests printed is out.
     pub async fn close(&self) {
         // With the table goes the last of what can print.
-        self.parts.gateway.publish(RouteTable::default());
+        self.parts.gateway.publish(Published::default());
         self.parts.logs.close().await;
     }
 }
@@ -234,7 +236,7 @@ impl Server {
         let (stopped, messages) = tokio::sync::oneshot::channel();
         let stop = async {
             stop.await;
-            let _ = stopped.send(());
+            let _ = stopped.send(Instant::now() + drain_time_max);
         };
         let requests = async {
             match listener {
@@ -246,10 +248,14 @@ impl Server {
             }
         };
         let messages = async {
-            let _ = messages.await;
-            subscriptions.drain(Instant::now() + drain_time_max).await
+            // It was sent: what sends it is part of what this is joined with.
+            let until = messages.await.unwrap_or_else(|_| Instant::now());
+            (subscriptions.drain(until).await, until)
         };
-        match tokio::join!(requests, messages) {
+        let (requests, (messages, until)) = tokio::join!(requests, messages);
+        // Requests and messages call components of their app, so these are idle last.
+        let idle = tokio::time::timeout_at(until, gateway.idle()).await.is_ok();
+        match (requests, messages && idle) {
             (Drain::Complete, true) => Drain::Complete,
             _ => Drain::Forced,
         }

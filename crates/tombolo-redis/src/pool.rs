@@ -1,10 +1,12 @@
 //! Connections that wait for their next command.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tombolo_egress::idle::Waits;
 use tombolo_egress::{Egress, EgressError, Slot, tls};
 
 use crate::{Address, Budget, Command, Connection, RedisError, Reply};
@@ -24,7 +26,7 @@ pub enum Connector {
 
 /// What is held for as long as a connection is open.
 enum Held {
-    Slot(#[expect(dead_code, reason = "held until it is dropped")] Slot),
+    Slot(Slot),
     Permit(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit),
 }
 
@@ -79,7 +81,11 @@ struct Idle {
 impl Pool {
     /// No connections yet.
     pub fn new(connector: Connector) -> Arc<Self> {
-        Arc::new(Self { connector, state: Mutex::default(), returned: Notify::new() })
+        let pool = Arc::new(Self { connector, state: Mutex::default(), returned: Notify::new() });
+        if let Connector::Guest(egress) = &pool.connector {
+            egress.waits(&pool);
+        }
+        pool
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -173,6 +179,23 @@ impl Pool {
         drop(state);
         drop(gone);
         is_done
+    }
+}
+
+/// What other protocols of the component take slots from.
+impl Waits for Pool {
+    fn oldest(&self) -> Option<Instant> {
+        self.state().idle.first().map(|idle| idle.since)
+    }
+
+    fn let_go(&self) -> Option<Slot> {
+        let mut state = self.state();
+        let first = (!state.idle.is_empty()).then(|| state.idle.remove(0));
+        drop(state);
+        match first?.open.1 {
+            Held::Slot(slot) => Some(slot),
+            Held::Permit(_) => None,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Messages of Redis for components, through the whole program.
 
+use std::time::{Duration, Instant};
+
 use tombolo_testkit::servers::redis::Redis;
 use tombolo_testkit::{Sandbox, Up};
 
@@ -67,6 +69,23 @@ fn a_server_that_was_away_is_subscribed_to_again() {
     subscribed(&server, "all", 1);
     server.cli(&["PUBLISH", "all", "two"]);
     server.until(&["LRANGE", "received", "0", "-1"], "two");
+}
+
+/// No route leads to it, and nothing listens: its code is let go all the same, and comes back.
+#[test]
+fn the_code_of_a_component_that_gets_no_messages_is_let_go() {
+    let server = Redis::start();
+    let sandbox = app(&server, "all", "");
+    let up = Up::start(&sandbox, &["--unused-s-max", "5"]);
+    subscribed(&server, "all", 1);
+    assert!(up.maps(".cwasm"), "its code is in memory");
+    let until = Instant::now() + Duration::from_secs(30);
+    while up.maps(".cwasm") {
+        assert!(Instant::now() < until, "its code stays in memory");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server.cli(&["PUBLISH", "all", "one"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one");
 }
 
 /// What is at work when the node is told to stop is done before it does.
