@@ -14,15 +14,11 @@ const PART_ROWS: usize = 256;
 const PART_BYTES: u64 = 64 << 10;
 
 /// Some rows, and what they take.
-pub(crate) struct Part {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) end: Option<Result<(), Refusal>>,
-    pub(crate) held: Vec<HeldMemory>,
-}
+pub(crate) type Part = tombolo_capability::Part<Row, Refusal>;
 
 impl From<Read> for Part {
     fn from(Read { rows, held, end }: Read) -> Self {
-        Self { rows, end, held: vec![held] }
+        Self { items: rows, end, held: vec![held] }
     }
 }
 
@@ -62,7 +58,7 @@ pub(crate) async fn start(
             Ok(None) => {}
             Err(refusal) => {
                 if let Some(refusal) = run.refuse(refusal) {
-                    last.send(Part { rows: Vec::new(), end: Some(Err(refusal)), held: Vec::new() });
+                    last.send(Part { items: Vec::new(), end: Some(Err(refusal)), held: Vec::new() });
                 }
             }
         }
@@ -145,7 +141,7 @@ impl Run {
                 }
                 Told::Wanted => {
                     let Read { rows, held, end } = self.unless_gone(cursor.read(|_, _| false)).await?;
-                    part.rows.extend(rows);
+                    part.items.extend(rows);
                     part.held.push(held);
                     part.end = end;
                 }

@@ -241,7 +241,7 @@ async fn a_result_larger_than_the_memory_is_refused() {
 async fn rest(rows: &mut rows::Rows) -> (usize, Result<(), Refusal>) {
     let mut count = 0;
     while let Some(part) = rows.recv().await {
-        count += part.rows.len();
+        count += part.items.len();
         if let Some(end) = part.end {
             return (count, end);
         }

@@ -1,7 +1,6 @@
 //! Rows on their way to a guest that reads them as a stream.
 
 use tokio::sync::{mpsc, watch};
-use tombolo_capability::HeldMemory;
 
 use crate::refusal::Refusal;
 use crate::session::{Cursor, Read};
@@ -13,22 +12,16 @@ const PART_ROWS: usize = 256;
 const PART_BYTES: u64 = 64 << 10;
 
 /// Some rows, and what they take.
-pub(crate) struct Part {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) end: Option<Result<(), Refusal>>,
-    pub(crate) held: Vec<HeldMemory>,
+pub(crate) type Part = tombolo_capability::Part<Row, Refusal>;
+
+fn part((items, held, end): Read) -> Part {
+    Part { items, end, held: vec![held] }
 }
 
-impl Part {
-    fn of((rows, held, end): Read) -> Self {
-        Self { rows, end, held: vec![held] }
-    }
-
-    fn with(mut self, (rows, held, end): Read) -> Self {
-        self.rows.extend(rows);
-        self.held.push(held);
-        Self { end, ..self }
-    }
+fn with(mut part: Part, (items, held, end): Read) -> Part {
+    part.items.extend(items);
+    part.held.push(held);
+    Part { end, ..part }
 }
 
 /// Where the parts come from, in their order.
@@ -39,7 +32,7 @@ pub(crate) fn send(first: Read, cursor: Cursor, wanted: watch::Receiver<usize>) 
     // Of the two places one is kept for the last part, so that the rest can be sent at once, without waiting,
     // when the connection is wanted for something else.
     let (parts, rows) = mpsc::channel(2);
-    let first = Part::of(first);
+    let first = part(first);
     if first.end.is_some() {
         // There is room: nobody else sends.
         let _ = parts.try_send(first);
@@ -86,7 +79,7 @@ async fn run(
             Told::Wanted => {
                 if let Some(rest) = unless_gone(&mut wanted, cursor.read(|_, _| false)).await {
                     drop(cursor);
-                    last.send(part.with(rest));
+                    last.send(with(part, rest));
                 }
                 return;
             }
@@ -99,7 +92,7 @@ async fn run(
                 let _ = parts.try_send(part);
                 let enough = |rows, bytes| rows >= PART_ROWS || bytes >= PART_BYTES;
                 let Some(next) = unless_gone(&mut wanted, cursor.read(enough)).await else { return };
-                part = Part::of(next);
+                part = self::part(next);
                 if part.end.is_some() {
                     // The next statement need not wait until this is read.
                     drop(cursor);

@@ -1,22 +1,15 @@
 //! `spin:postgres/postgres@4.2.0`: as 4.1.0, and the same calls with promises; rows come as a stream.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use tokio::sync::oneshot;
-use tombolo_capability::{Guest, HeldMemory, HostMemory};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{
-    Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult, VecBuffer,
-};
+use tombolo_capability::{Guest, HostMemory, Parts};
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use crate::HasPostgres;
 use crate::interfaces::{Called, Handle, builder, calls, types_4};
 use crate::refusal::Refusal;
-use crate::rows::{self, Part};
 use crate::session::Session;
-use crate::value::Value;
+use crate::value::{self, Value};
 use crate::view::{Builder, Host};
 
 mod generated {
@@ -101,89 +94,17 @@ impl postgres::HostConnectionWithStore<Guest> for HasPostgres {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let columns = columns.into_iter().map(Into::into).collect();
-        let (ended, end) = oneshot::channel();
-        let mut rows = Rows { next: None, parts, lent: Vec::new(), ended: Some(ended), _session: session };
-        // Who asks only how it ended reads no rows.
-        if let Ok(first) = rows.parts.try_recv() {
-            if let Some(result) = &first.end {
-                rows.end(result.clone());
-            }
-            rows.next = Some(first);
-        }
-        accessor.with(|mut access| {
-            let rows = StreamReader::new(&mut access, rows)?;
-            // Rows were dropped before their end: who stopped reading has nothing to learn.
-            let end =
-                FutureReader::new(&mut access, async { wasmtime::error::Ok(end.await.unwrap_or(Ok(()))) })?;
-            Ok(Ok((columns, rows, end)))
-        })
-    }
-}
-
-/// Rows on their way to the guest, part by part as it reads them.
-struct Rows {
-    next: Option<Part>,
-    parts: rows::Rows,
-    /// What the rows take that the guest has not read yet.
-    lent: Vec<HeldMemory>,
-    /// Taken when the end is told.
-    ended: Option<oneshot::Sender<Result<(), Error>>>,
-    /// Rows may be read when the guest has let the connection go.
-    _session: Arc<Session>,
-}
-
-impl Rows {
-    fn end(&mut self, result: Result<(), Refusal>) {
-        if let Some(ended) = self.ended.take() {
-            let _ = ended.send(result.map_err(Into::into));
-        }
-    }
-
-    fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<Option<Part>> {
-        match self.next.take() {
-            Some(part) => Poll::Ready(Some(part)),
-            None => self.parts.poll_recv(context),
-        }
-    }
-}
-
-impl<D> StreamProducer<D> for Rows {
-    type Item = Row;
-    type Buffer = VecBuffer<Row>;
-
-    fn poll_produce<'a>(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut store: StoreContextMut<'a, D>,
-        mut destination: Destination<'a, Row, VecBuffer<Row>>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        let part = match self.poll_part(context) {
-            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(part) => part,
-        };
-        let Some(part) = part else {
+        let mut rest = parts;
+        let parts = Parts {
+            first: rest.try_recv().ok(),
+            rest: Some(rest),
             // Whoever read them was ended.
-            self.end(Err(Refusal::closed("its rows do not come any more")));
-            return Poll::Ready(Ok(StreamResult::Dropped));
+            lost: Refusal::closed("its rows do not come any more"),
+            item: |row: value::Row| row.into_iter().map(Into::into).collect(),
+            // Rows may be read when the guest has let the connection go.
+            keeper: session,
         };
-        if destination.remaining(&mut store) == Some(0) && part.end.is_none() {
-            // A read of nothing asks whether there is something.
-            self.next = Some(part);
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
-        let Part { rows, end, held } = part;
-        // What was lent before was taken, or this would not be asked.
-        self.lent = held;
-        let rows: Vec<Row> = rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
-        destination.set_buffer(rows.into());
-        match end {
-            None => Poll::Ready(Ok(StreamResult::Completed)),
-            Some(result) => {
-                self.end(result);
-                Poll::Ready(Ok(StreamResult::Dropped))
-            }
-        }
+        let (rows, end) = accessor.with(|access| parts.open(access))?;
+        Ok(Ok((columns, rows, end)))
     }
 }

@@ -59,7 +59,7 @@ macro_rules! types {
 
         impl From<crate::statement::Answer> for $sqlite::QueryResult {
             fn from(answer: crate::statement::Answer) -> Self {
-                let rows = answer.first.rows.into_iter().map(Into::into).collect();
+                let rows = answer.first.items.into_iter().map(Into::into).collect();
                 Self { columns: answer.columns, rows }
             }
         }

@@ -78,12 +78,7 @@ pub(crate) struct Answer {
 }
 
 /// Some rows, and what they take.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) end: Option<Result<(), Refusal>>,
-    pub(crate) held: HeldMemory,
-}
+pub(crate) type Part = tombolo_capability::Part<Row, Refusal>;
 
 /// What a worker does after a statement.
 pub(crate) enum Next {
@@ -241,7 +236,7 @@ impl Cursor<'_> {
                 Err(refusal) => break Some(Err(refusal)),
             }
         };
-        Part { rows, end, held }
+        Part { items: rows, end, held: vec![held] }
     }
 
     /// The next row. It is charged twice, for what comes next is its copy in the memory of the guest.

@@ -72,7 +72,7 @@ fn execute(
     parameters: Vec<Value>,
 ) -> Result<Vec<Row>, Refusal> {
     let answer = block_on(connection.execute(account, sql.to_owned(), parameters, Delivery::Whole));
-    answer.map(|(answer, _)| answer.first.rows)
+    answer.map(|(answer, _)| answer.first.items)
 }
 
 const NUMBERS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)";
@@ -252,10 +252,10 @@ fn streamed(connection: &OpenConnection, account: Account, sql: &str) -> (Answer
 
 fn rest(answer: Answer) -> (usize, Result<(), Refusal>) {
     let Answer { first, rest, .. } = answer;
-    let mut count = first.rows.len();
+    let mut count = first.items.len();
     let mut end = first.end;
     if let Some(mut rest) = rest {
-        while let Some(Part { rows, end: ended, .. }) = rest.blocking_recv() {
+        while let Some(Part { items: rows, end: ended, .. }) = rest.blocking_recv() {
             count += rows.len();
             end = ended;
         }

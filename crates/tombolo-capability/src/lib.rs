@@ -13,6 +13,7 @@ mod held;
 mod memory;
 mod meter;
 mod outbound;
+mod parts;
 mod turns;
 
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
@@ -20,4 +21,5 @@ pub use guest::{Guest, GuestParts};
 pub use memory::{HeldMemory, HostMemory, MemoryBudget, MemoryExceeded};
 pub use meter::{CpuExceeded, Meter, Slice, Usage};
 pub use outbound::{OutboundUsage, OverBudget};
+pub use parts::{Opened, Part, Parts};
 pub use turns::Turns;

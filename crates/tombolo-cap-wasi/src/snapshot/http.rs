@@ -120,15 +120,14 @@ impl types::HostOutgoingRequest for Host<'_> {
             types::Scheme::Https => v2::Scheme::Https,
             types::Scheme::Other(name) => v2::Scheme::Other(name),
         });
-        let refused = |part: &str| wasmtime::format_err!("{part} of a request was refused");
-        v2::HostOutgoingRequest::set_method(&mut self.0, borrowed(), method_back(method))?
-            .map_err(|()| refused("the method"))?;
-        v2::HostOutgoingRequest::set_path_with_query(&mut self.0, borrowed(), path_with_query)?
-            .map_err(|()| refused("the path"))?;
-        v2::HostOutgoingRequest::set_scheme(&mut self.0, borrowed(), scheme)?
-            .map_err(|()| refused("the scheme"))?;
-        v2::HostOutgoingRequest::set_authority(&mut self.0, borrowed(), authority)?
-            .map_err(|()| refused("the authority"))?;
+        let is_valid = v2::HostOutgoingRequest::set_method(&mut self.0, borrowed(), method_back(method))?
+            .and(v2::HostOutgoingRequest::set_path_with_query(&mut self.0, borrowed(), path_with_query)?)
+            .and(v2::HostOutgoingRequest::set_scheme(&mut self.0, borrowed(), scheme)?)
+            .and(v2::HostOutgoingRequest::set_authority(&mut self.0, borrowed(), authority)?);
+        if is_valid.is_err() {
+            // A constructor has no error: `handle` has, for a URL without an authority.
+            self.0.table.get_mut(&made)?.authority = None;
+        }
         Ok(made)
     }
 
@@ -303,5 +302,71 @@ impl outgoing_handler::Host for Host<'_> {
             Ok(response) => Ok(Ok(response)),
             Err(failed) => Ok(Err(error(&failed.downcast()?))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tombolo_capability::Meter;
+    use wasmtime::component::ResourceTable;
+    use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryInputPipe, MemoryOutputPipe};
+    use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
+
+    use super::super::snapshot::io::streams::{HostOutputStream as _, StreamError};
+    use super::*;
+    use crate::outbound::Outbound;
+
+    /// Calls as a guest of the snapshot that was granted nothing.
+    async fn guest<T>(call: impl AsyncFnOnce(&mut Host<'_>) -> T) -> T {
+        let (mut table, mut ctx) = (ResourceTable::new(), WasiHttpCtx::new());
+        let mut hooks = Outbound::none().open(&Arc::new(Meter::new(Duration::MAX)), None);
+        call(&mut Host(WasiHttpCtxView { ctx: &mut ctx, table: &mut table, hooks: &mut hooks })).await
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_none_is_refused_when_it_is_sent() {
+        let sent = async |path: &str, authority: Option<&str>| {
+            guest(async |host| {
+                let headers = types::HostFields::new(host, Vec::new()).unwrap();
+                let (path, authority) = (Some(path.to_owned()), authority.map(str::to_owned));
+                let scheme = Some(types::Scheme::Http);
+                let request = types::HostOutgoingRequest::new(
+                    host,
+                    types::Method::Get,
+                    path,
+                    scheme,
+                    authority,
+                    headers,
+                );
+                outgoing_handler::Host::handle(host, request.unwrap(), None).unwrap().map(drop)
+            })
+            .await
+        };
+        assert_eq!(sent("/", Some("example.com")).await.map_err(|error| format!("{error:?}")), Ok(()));
+        for (path, authority) in [("no path", Some("example.com")), ("/", Some("no host")), ("/", None)] {
+            let refused = sent(path, authority).await;
+            assert!(matches!(refused, Err(types::Error::InvalidUrl(_))), "{path} {authority:?}: {refused:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_of_a_stream_is_forwarded_or_the_guest_is_told() {
+        let bytes: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
+        let input = || -> DynInputStream { Box::new(MemoryInputPipe::new(bytes.clone())) };
+        guest(async |host| {
+            let output = MemoryOutputPipe::new(1 << 20);
+            let to: DynOutputStream = Box::new(output.clone());
+            let (to, from) = (host.0.table.push(to).unwrap(), host.0.table.push(input()).unwrap());
+            let all = host.forward(to, from).await.unwrap().map_err(|error| format!("{error:?}"));
+            assert_eq!((all, output.contents() == bytes), (Ok(100_000), true));
+            let closed: DynOutputStream = Box::new(ClosedOutputStream);
+            let (to, from) = (host.0.table.push(closed).unwrap(), host.0.table.push(input()).unwrap());
+            let refused = host.forward(to, from).await.unwrap();
+            assert!(matches!(refused, Err(StreamError::Closed)), "{refused:?}");
+        })
+        .await;
     }
 }

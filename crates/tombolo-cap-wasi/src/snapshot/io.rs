@@ -9,8 +9,13 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamErro
 use super::Host;
 use super::snapshot::io::{poll, streams};
 
-/// Bytes [`streams::HostOutputStream::forward`] moves at once.
-const FORWARD_BYTES: u64 = 64 << 10;
+/// Bytes [`streams::HostOutputStream::forward`] moves at once: as many as a blocking write takes.
+const FORWARD_BYTES: u64 = 4096;
+
+/// The same for another call.
+fn borrowed<T: 'static>(resource: &Resource<T>) -> Resource<T> {
+    Resource::new_borrow(resource.rep())
+}
 
 impl poll::Host for Host<'_> {
     async fn poll_list(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
@@ -138,16 +143,19 @@ impl streams::HostOutputStream for Host<'_> {
         self.told(moved)
     }
 
-    /// All of `source`, to its end.
+    /// All of `source`, to its end. What ends the other is told apart from that, so bytes go by way of here.
     async fn forward(&mut self, stream: Output, source: Input) -> Told<u64> {
         let mut all = 0;
         loop {
-            let (to, from) = (Resource::new_borrow(stream.rep()), Resource::new_borrow(source.rep()));
-            match self.0.table.blocking_splice(to, from, FORWARD_BYTES).await {
-                Ok(moved) => all += moved,
-                // The source is at its end, or else the next write to the stream says what is wrong.
+            let bytes = match self.0.table.blocking_read(borrowed(&source), FORWARD_BYTES).await {
+                Ok(bytes) => bytes,
                 Err(StreamError::Closed) => return Ok(Ok(all)),
                 Err(error) => return self.told(Err(error)),
+            };
+            all += bytes.len() as u64;
+            let written = self.0.table.blocking_write_and_flush(borrowed(&stream), bytes).await;
+            if let Err(error) = written {
+                return self.told(Err(error));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rumqttc::{Client, Event, Incoming, MqttOptions, QoS};
 
-use super::{free_port, listens};
+use super::process::{free_port, listens};
 
 /// How long something is waited for.
 const TIME_MAX: Duration = Duration::from_secs(30);

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a server is started.
 pub(crate) struct Server<'a> {
@@ -61,10 +61,31 @@ pub(crate) fn owned(user: &str, folder: &Path) {
     }
 }
 
+/// A port nobody listens at. Another process may take it before the server does: then it is started anew.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until `child` takes connections at `port`; false if it has ended before that.
+pub(crate) fn listens(child: &mut Child, port: u16) -> bool {
+    let until = Instant::now() + Duration::from_secs(30);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if TcpStream::connect(address).is_ok() {
+            return true;
+        }
+        assert!(Instant::now() < until, "waited for the server on port {port}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Serves on a port that was free a moment ago; should another take it meanwhile, the next is tried.
 pub(crate) fn on_a_port(mut serve: impl FnMut(u16) -> Option<Child>) -> (u16, Child) {
     loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         if let Some(child) = serve(port) {
             return (port, child);
         }

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::{free_port, listens};
+use super::process::{free_port, listens};
 
 /// A server of one test; stopped when dropped.
 pub struct Redis {
