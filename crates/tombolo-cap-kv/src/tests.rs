@@ -74,6 +74,21 @@ fn open_stores_are_bounded_and_closing_makes_room() {
 }
 
 /// Eight at once count to 200 by compare-and-swap, and eight more by incrementing: none is lost.
+/// The host keeps it for as long as the guest keeps what it is for.
+#[tokio::test]
+async fn a_key_to_swap_by_has_a_bound() {
+    let (_folder, kv) = kv();
+    let mut table = ResourceTable::new();
+    let (mut view, memory) = (view(&kv, &["default"]).unwrap(), memory());
+    let mut host = Host { view: &mut view, table: &mut table, memory: &memory };
+    let bucket = host.open("default").unwrap();
+    let mut made = async |bytes: usize| {
+        let bucket = wasmtime::component::Resource::new_borrow(bucket.rep());
+        wasi::atomics::HostCas::new(&mut host, bucket, "k".repeat(bytes)).await.unwrap().is_ok()
+    };
+    assert!(made(4096).await && !made(4097).await);
+}
+
 #[tokio::test]
 async fn no_change_is_lost_in_redis() {
     let server = tombolo_testkit::servers::redis::Redis::start();

@@ -76,6 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_is_kept_and_so_it_has_a_bound() {
+        let address = |bytes: usize| format!("mqtt://{}@host", "u".repeat(bytes));
+        assert!(Address::parse(&address(1 << 10)).is_ok() && Address::parse(&address(8 << 10)).is_err());
+    }
+
+    #[test]
     fn an_address_says_where_and_as_whom() {
         let address = Address::parse("mqtts://a%40b:c@[::1]?client_id=me%20too").ok().unwrap();
         assert_eq!(address.destination(), Destination { scheme: "mqtts", host: "::1", port: 8883 });

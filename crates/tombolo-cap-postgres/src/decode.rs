@@ -217,6 +217,24 @@ mod tests {
         Kind::Interval,
     ];
 
+    /// A hundred bytes are a number of 131,072 digits, and an array may have many.
+    #[test]
+    fn an_array_of_numbers_has_so_many_digits_and_no_more() {
+        let array = |count: u32, weight: i16| {
+            let mut bytes = [1_u32, 0, 1700, count, 1].map(u32::to_be_bytes).concat();
+            for _ in 0..count {
+                bytes.extend(10_u32.to_be_bytes());
+                // One group of 1, so many groups before the point.
+                bytes.extend([1_i16, weight, 0, 0, 1].map(i16::to_be_bytes).concat());
+            }
+            decode(&Kind::ArrayDecimal, &bytes)
+        };
+        let Some(Value::ArrayDecimal(numbers)) = array(8, 32_767) else { panic!("they fit") };
+        assert_eq!(numbers[7].as_ref().unwrap().len(), 131_069);
+        assert!(array(9, 32_767).is_none());
+        assert!(array(10_000, 0).is_some());
+    }
+
     proptest! {
         /// A server may send anything.
         #[test]

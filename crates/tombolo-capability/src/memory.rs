@@ -198,6 +198,15 @@ mod tests {
         assert_eq!(meter.usage().memory_bytes, 100);
     }
 
+    /// Whatever others took meanwhile.
+    #[test]
+    fn nothing_can_always_be_taken() {
+        let budget = MemoryBudget::new(100, Arc::new(Meter::new(Duration::MAX)));
+        let _all = budget.host().take(100).unwrap();
+        budget.aside.0.left.store(50, Relaxed);
+        assert!(budget.host().take(0).is_ok() && budget.host().take(1).is_err());
+    }
+
     #[test]
     fn a_growth_that_cannot_be_costs_nothing() {
         let meter = Arc::new(Meter::new(Duration::MAX));

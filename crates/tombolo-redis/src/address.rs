@@ -113,6 +113,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_is_kept_and_so_it_has_a_bound() {
+        let address = |bytes: usize| format!("redis://{}@host", "u".repeat(bytes));
+        assert!(Address::parse(&address(1 << 10)).is_ok() && Address::parse(&address(8 << 10)).is_err());
+    }
+
+    #[test]
     fn an_address_says_where_and_as_whom() {
         let address = Address::parse("rediss://a%40b:p%3As@[::1]:7000/3?protocol=resp2").unwrap();
         assert_eq!(address.destination(), Destination { scheme: "rediss", host: "::1", port: 7000 });

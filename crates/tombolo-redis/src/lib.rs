@@ -18,7 +18,7 @@ pub use address::{Address, AddressError};
 pub use command::Command;
 pub use connection::Connection;
 pub use pool::{Connector, Lease, Pool};
-pub use reply::{Reply, ReplyError};
+pub use reply::{Reply, ReplyError, read};
 
 use tombolo_egress::EgressError;
 use tombolo_egress::tls::TlsError;

@@ -51,7 +51,11 @@ const DEPTH_MAX: usize = 64;
 const PART_BYTES: u64 = size_of::<Reply>() as u64;
 
 /// The next answer of `stream`; what it takes is asked of `budget` first.
-pub(crate) async fn read<S>(stream: &mut S, budget: &mut impl Budget) -> Result<Reply, ReplyError>
+///
+/// # Errors
+///
+/// If it is none, or `budget` refuses.
+pub async fn read<S>(stream: &mut S, budget: &mut impl Budget) -> Result<Reply, ReplyError>
 where
     S: AsyncBufRead + Unpin + Send,
 {
@@ -194,6 +198,13 @@ mod tests {
         for text in ["$1000000\r\n", "*100000\r\n", "*2\r\n$600\r\n", "*9223372036854775807\r\n"] {
             assert!(matches!(read_all(text.as_bytes(), 600), Err(ReplyError::TooLarge(_))), "{text}");
         }
+        // Whatever a part says: also what each of many errors says, and what is longer as text than it came.
+        for part in ["-".to_owned() + &"e".repeat(200), "+".to_owned() + &"s".repeat(200)] {
+            let text = format!("*3\r\n{part}\r\n{part}\r\n{part}\r\n");
+            assert!(matches!(read_all(text.as_bytes(), 600), Err(ReplyError::TooLarge(_))), "{text}");
+        }
+        let no_text = [b"-".as_slice(), &[0xff; 250], b"\r\n"].concat();
+        assert!(matches!(read_all(&no_text, 600), Err(ReplyError::TooLarge(_))));
         assert_eq!(read_all(b"$5\r\nhello\r\n", 100).unwrap(), Reply::Bytes(b"hello".to_vec()));
         assert_eq!(read_all(b"*-1\r\n", 100).unwrap(), Reply::Nil);
     }

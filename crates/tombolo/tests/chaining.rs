@@ -83,6 +83,17 @@ fn what_was_not_granted_is_refused_and_clients_do_not_reach_it() {
     assert!(answer.contains("spin-component-route: \n"), "it is the front that answers: {answer}");
 }
 
+/// As over a connection: the length is told, and nothing of it comes.
+#[test]
+fn a_head_has_no_body() {
+    let sandbox = app(&format!("allowed_outbound_hosts = [{BACK:?}, \"http://self\"]"), "");
+    let up = Up::start(&sandbox, &[]);
+    for url in [format!("{BACK}/"), format!("{BACK}/stream?mb=1"), "http://self.alt/written".to_owned()] {
+        let answer = up.get(&format!("/head?url={url}"));
+        assert_eq!((answer.status, answer.text().as_str()), (200, ""), "{url}");
+    }
+}
+
 #[test]
 fn an_app_reaches_its_own_routes() {
     let sandbox = app(&granted("http://self"), "");

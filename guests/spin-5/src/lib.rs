@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
+#[path = "../../spin-3/src/mqtt.rs"]
 mod mqtt;
 #[path = "../../spin-3/src/mysql.rs"]
 mod mysql;
@@ -8,7 +9,9 @@ mod postgres;
 mod postgres_2;
 #[path = "../../spin-3/src/postgres_3.rs"]
 mod postgres_3;
+#[path = "../../spin-3/src/redis.rs"]
 mod redis;
+mod wait;
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response, send};
 use spin_sdk::key_value::{self, Store};
@@ -25,7 +28,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/sqlite" => sqlite(),
         "/sqlite-3" => sqlite_3(),
         "/mqtt" => mqtt::check(request.query()),
-        "/redis-wait" => redis::wait(request.query()),
+        "/redis-wait" => wait::redis(request.query()),
         "/redis" => redis::check(request.query()),
         "/mysql" => mysql::check(request.query()),
         "/postgres-2" => postgres_2::check(request.query()),

@@ -53,7 +53,7 @@ async fn main(request: Request<Body>) -> Answer {
             let path = request.uri().query().unwrap_or("");
             text(&format!("{:?} {:?}", std::fs::read_to_string(path).ok(), std::fs::write(path, "x").is_ok()))
         }
-        "/fetch" | "/forward" => fetch(request).await,
+        "/fetch" | "/forward" | "/head" => fetch(request).await,
         _ => Ok(Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty())?),
     }
 }
@@ -132,6 +132,7 @@ async fn fetch(request: Request<Body>) -> Answer {
     let url = query.strip_prefix("url=").unwrap_or_default().to_owned();
     let request = match request.uri().path() {
         "/forward" => Request::post(url).body(request.into_body())?,
+        "/head" => Request::head(url).body(Body::empty())?,
         _ => Request::get(url).body(Body::empty())?,
     };
     match Client::new().send(request).await {
