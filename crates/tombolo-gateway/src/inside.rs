@@ -73,11 +73,12 @@ impl AppInside {
         let is_head = request.method() == Method::HEAD;
         let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let came = Came { authority, client: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), hops };
-        let mut record = RequestRecord::inside(gateway.next_id());
+        let record = || RequestRecord::inside(gateway.next_id());
         let answer = match to {
-            InsidePart::Route => routed(&gateway, request, came, record).await,
+            InsidePart::Route => routed(&gateway, request, came, record()).await,
             InsidePart::Component(id) => {
                 let member = self.member(&id).ok_or(Error::DestinationNotFound)?;
+                let mut record = record();
                 record.target = Some(Arc::clone(&member.name));
                 let route = member.spin.as_ref().map(|spin| (spin, &member.pattern));
                 let callee = Callee { service: &member.service, inside: Some(&self), route };
