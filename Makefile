@@ -41,10 +41,12 @@ web:
 ## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one
 bench: setup
 	command -v wrk >/dev/null || apt-get install -y wrk
+	command -v redis-server >/dev/null || apt-get install -y redis-server
 	cargo bench --package tombolo-model --bench route
 	cargo xtask guests
 	cargo bench --package tombolo-runtime --bench cycle
 	cargo bench --package tombolo-runtime --bench cycle -- --components 1000
+	cargo bench --package tombolo-cap-kv --bench stores
 	cargo run --release --quiet --package xtask -- bench
 
 ## bench-web: the browser kernels against good JavaScript and native Rust, in Node and Chromium
