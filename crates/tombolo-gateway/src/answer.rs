@@ -1,7 +1,7 @@
 //! One request: admitted, routed, answered.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use hyper::body::Incoming;
+use tombolo_model::StaticResponse;
 use tombolo_model::file_path::{FilePath, FilePathError};
 use tombolo_model::route::Pattern;
 use tombolo_runtime::{Caller, Inside, Meter, RequestBodyError, Service};
@@ -21,7 +22,7 @@ use crate::body::{BodyBounds, RequestBody, Verdict};
 use crate::inside::{AppInside, Hop};
 use crate::record::RequestRecord;
 use crate::respond::{self, AnswerBody};
-use crate::route::{Answerer, SpinRoute};
+use crate::route::{Answerer, RouteTable, SpinRoute};
 
 /// Answers one request of a client. Never fails: what goes wrong has a status.
 pub(crate) async fn answer(
@@ -31,11 +32,30 @@ pub(crate) async fn answer(
     local: SocketAddr,
     under_way: UnderWay,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    let record = RequestRecord::start(shared.next_id(), under_way);
-    Ok(match admit::authority(&mut request, local) {
-        Ok(authority) => routed(shared, request, Came { authority, client, hops: 0 }, record).await,
-        Err(status) => respond::refusal(status, record),
-    })
+    let mut record = RequestRecord::start(shared.next_id(), under_way);
+    let authority = match admit::authority(&mut request, local) {
+        Ok(authority) => authority,
+        Err(status) => return Ok(respond::refusal(status, record)),
+    };
+    let came = Came { authority, client, hops: 0 };
+    // The snapshot is let go before the guest runs: what was published lives no longer than it must.
+    let found = {
+        let published = shared.published.load();
+        match published.sites.find(admit::host(&came.authority), || number(client.ip())) {
+            Some(routes) => find(shared, routes, request, &came, &mut record),
+            None => Found::Refused(StatusCode::NOT_FOUND),
+        }
+    };
+    Ok(found.answer(shared, &came, record).await)
+}
+
+/// The number by which a client is on one side of a split. An IPv6 client is its /64, whose addresses it may
+/// change at will.
+fn number(client: IpAddr) -> u64 {
+    match client.to_canonical() {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    }
 }
 
 /// How a request came.
@@ -47,50 +67,72 @@ pub(crate) struct Came {
     pub(crate) hops: u8,
 }
 
-/// Answers a request by its route.
-pub(crate) async fn routed<B>(
+/// Who answers a request, and what they need of it.
+pub(crate) enum Found<B> {
+    /// A component.
+    Component(Ready<B>),
+    /// What the manifest wrote.
+    Written { response: Arc<StaticResponse>, is_head: bool },
+    /// The files of a directory.
+    Assets { assets: Arc<Assets>, request: Request<B>, path: Result<FilePath, FilePathError> },
+    /// Nobody.
+    Refused(StatusCode),
+}
+
+/// Who answers a request by the routes of an app.
+pub(crate) fn find<B: Body>(
     shared: &Shared,
+    routes: &RouteTable,
     request: Request<B>,
-    came: Came,
-    mut record: RequestRecord,
-) -> Response<AnswerBody>
+    came: &Came,
+    record: &mut RequestRecord,
+) -> Found<B> {
+    let Some((pattern, target)) = routes.find(request.uri().path()) else {
+        return Found::Refused(StatusCode::NOT_FOUND);
+    };
+    record.target = Some(Arc::clone(&target.name));
+    match &target.answerer {
+        Answerer::Component { service, spin, inside } => {
+            let route = spin.as_deref().map(|spin| (spin, pattern));
+            let callee = Callee { service, route, inside: inside.as_ref() };
+            match callee.ready(shared, request, came, record) {
+                Ok(ready) => Found::Component(ready),
+                Err(status) => Found::Refused(status),
+            }
+        }
+        Answerer::Response(response) => {
+            Found::Written { response: Arc::clone(response), is_head: request.method() == Method::HEAD }
+        }
+        Answerer::Assets(assets) => {
+            let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
+            Found::Assets { assets: Arc::clone(assets), request, path }
+        }
+    }
+}
+
+impl<B> Found<B>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<RequestBodyError>,
 {
-    // The snapshot is let go before the guest runs: what was published lives no longer than it must.
-    let ready = {
-        let published = shared.published.load();
-        let Some((pattern, target)) =
-            published.table.find(admit::host(&came.authority), request.uri().path())
-        else {
-            return respond::refusal(StatusCode::NOT_FOUND, record);
-        };
-        record.target = Some(Arc::clone(&target.name));
-        let callee = match &target.answerer {
-            Answerer::Component { service, spin, inside } => {
-                let route = spin.as_deref().map(|spin| (spin, pattern));
-                Callee { service, route, inside: inside.as_ref() }
+    /// Their answer.
+    pub(crate) async fn answer(
+        self,
+        shared: &Shared,
+        came: &Came,
+        record: RequestRecord,
+    ) -> Response<AnswerBody> {
+        match self {
+            Self::Component(ready) => component(shared, ready, came, record).await,
+            Self::Written { response, is_head } => {
+                respond::written(&response, record, is_head, shared.config.server_timing)
             }
-            Answerer::Response(written) => {
-                let written = Arc::clone(written);
-                drop(published);
-                let is_head = request.method() == Method::HEAD;
-                return respond::written(&written, record, is_head, shared.config.server_timing);
+            // Boxed, so that requests for components keep no room for it.
+            Self::Assets { assets, request, path } => {
+                Box::pin(asset(shared, assets, request, path, record)).await
             }
-            Answerer::Assets(assets) => {
-                let path = FilePath::from_url(pattern.rest_of(request.uri().path()));
-                let assets = Arc::clone(assets);
-                drop(published);
-                // Boxed, so that requests for components keep no room for it.
-                return Box::pin(asset(shared, assets, request, path, record)).await;
-            }
-        };
-        callee.ready(shared, request, &came, &mut record)
-    };
-    match ready {
-        Ok(ready) => component(shared, ready, &came, record).await,
-        Err(status) => respond::refusal(status, record),
+            Self::Refused(status) => respond::refusal(status, record),
+        }
     }
 }
 

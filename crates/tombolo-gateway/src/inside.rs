@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -18,10 +18,10 @@ use tombolo_model::route::Pattern;
 use tombolo_runtime::{BodyError, Inside, InsidePart, RequestBodyError as Error, Sent, Service, WasiBody};
 
 use crate::accept::{Gateway, Shared};
-use crate::answer::{Callee, Came, component, routed};
+use crate::answer::{Callee, Came, component, find};
 use crate::record::RequestRecord;
 use crate::respond::AnswerError;
-use crate::route::{Name, Part, SpinRoute};
+use crate::route::{Name, Part, RouteTable, SpinRoute};
 
 /// Requests within an app that one request from outside may lead to in a row. Each waits for the next, so a
 /// component that calls itself without end would take all of its slots.
@@ -32,6 +32,8 @@ pub struct AppInside {
     /// Weak, as the gateway's table leads here.
     gateway: Weak<Shared>,
     members: BTreeMap<Box<str>, Member>,
+    /// The app's routes, once they are tabled. Weak, as they lead here.
+    routes: OnceLock<Weak<RouteTable>>,
 }
 
 /// One component.
@@ -59,7 +61,14 @@ impl AppInside {
             let name = Arc::new(Name { app: app.into(), part: Part::Component((*id).into()) });
             ((*id).into(), Member { name, service: Arc::clone(service), spin, pattern })
         };
-        Arc::new(Self { gateway: gateway.shared(), members: services.iter().map(member).collect() })
+        let members = services.iter().map(member).collect();
+        Arc::new(Self { gateway: gateway.shared(), members, routes: OnceLock::new() })
+    }
+
+    /// The app has these routes, which are its own for as long as they are served. To be said once.
+    pub fn has_routes(&self, routes: &Arc<RouteTable>) {
+        let first = self.routes.set(Arc::downgrade(routes));
+        debug_assert!(first.is_ok(), "the routes of an app in one release are tabled once");
     }
 
     async fn sent(self: Arc<Self>, hops: u8, to: InsidePart, request: Request<WasiBody>) -> Sent {
@@ -75,7 +84,14 @@ impl AppInside {
         let came = Came { authority, client: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), hops };
         let record = || RequestRecord::inside(gateway.next_id());
         let answer = match to {
-            InsidePart::Route => routed(&gateway, request, came, record()).await,
+            InsidePart::Route => {
+                let routes =
+                    self.routes.get().and_then(Weak::upgrade).ok_or(Error::DestinationUnavailable)?;
+                let mut record = record();
+                let found = find(&gateway, &routes, request, &came, &mut record);
+                drop(routes);
+                found.answer(&gateway, &came, record).await
+            }
             InsidePart::Component(id) => {
                 let member = self.member(&id).ok_or(Error::DestinationNotFound)?;
                 let mut record = record();

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tombolo_model::StaticResponse;
 use tombolo_model::route::{Pattern, Table};
+use tombolo_model::site::Sites;
 use tombolo_runtime::Service;
 
 use crate::assets::Assets;
 use crate::inside::AppInside;
 
-/// What answers which host and path, as of one publication.
+/// What answers which path of one app, in one release.
 pub type RouteTable = Table<Target>;
 
 /// What is served, as of one publication.
 #[derive(Default)]
 pub struct Published {
-    /// What answers clients.
-    pub table: RouteTable,
+    /// What answers clients, by host.
+    pub sites: Sites<Arc<RouteTable>>,
     /// Every component there is, each once: also those that only others of their app call, or messages.
     pub services: Vec<Arc<Service>>,
 }

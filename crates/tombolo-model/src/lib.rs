@@ -6,7 +6,7 @@
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
 //! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
 //! [`runtime_config`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
-//! addresses a grant opens), [`outbound`], [`route`].
+//! addresses a grant opens), [`outbound`], [`route`] and [`site`], [`release`] (what is deployed).
 
 pub mod address;
 pub mod app;
@@ -20,12 +20,15 @@ pub mod manifest;
 pub mod name;
 pub mod outbound;
 pub mod reach;
+pub mod release;
 pub mod route;
 pub mod runtime_config;
+pub mod site;
 
 pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
 pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};
-pub use name::{AppName, ComponentId, NameError};
+pub use name::{AppKey, AppName, ComponentId, NameError, SiteName, TenantName};
+pub use release::Release;
 pub use runtime_config::{KeyValueStore, RuntimeConfig};

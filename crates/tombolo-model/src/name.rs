@@ -25,7 +25,89 @@ pub struct AppName(String);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ComponentId(String);
 
+/// The name of a tenant, who owns apps of a node: 1 to 20 of small letters, digits and `-`, as in [`SiteName`].
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantName(String);
+
+/// The name of an app on a node: 1 to 40 of small letters, digits and `-`, neither first nor last nor two in a row.
+///
+/// With the name of a tenant behind `--` it is one label of a host (RFC 1035 §2.3.1), which no other app has.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SiteName(String);
+
 const NAME_BYTES_MAX: usize = 63;
+
+/// Whether `text` is a label of a host that has no two `-` in a row.
+fn is_label(text: &str, bytes_max: usize) -> bool {
+    let kept = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let at_ends = text.starts_with('-') || text.ends_with('-');
+    !text.is_empty() && text.len() <= bytes_max && text.bytes().all(kept) && !at_ends && !text.contains("--")
+}
+
+impl FromStr for TenantName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if is_label(text, 20) {
+            return Ok(Self(text.to_owned()));
+        }
+        let expected = "1 to 20 of small letters, digits and single `-` between them";
+        Err(NameError { what: "name of a tenant", expected, text: text.to_owned() })
+    }
+}
+
+impl FromStr for SiteName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if is_label(text, 40) {
+            return Ok(Self(text.to_owned()));
+        }
+        let expected = "1 to 40 of small letters, digits and single `-` between them";
+        Err(NameError { what: "name for an app on a node", expected, text: text.to_owned() })
+    }
+}
+
+impl TenantName {
+    /// Whose apps are, unless a tenant is named.
+    pub fn default_tenant() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+/// An app of a tenant, as a node knows it: `tenant/app`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppKey {
+    /// Whose.
+    pub tenant: TenantName,
+    /// Which.
+    pub app: SiteName,
+}
+
+impl AppKey {
+    /// The label its host begins with: `app`, or `app--tenant` for one that is not the default tenant's.
+    pub fn label(&self) -> String {
+        match self.tenant == TenantName::default_tenant() {
+            true => self.app.to_string(),
+            false => format!("{}--{}", self.app, self.tenant),
+        }
+    }
+}
+
+impl fmt::Display for AppKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.app)
+    }
+}
+
+impl FromStr for AppKey {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (tenant, app) = text.split_once('/').unwrap_or(("", text));
+        Ok(Self { tenant: tenant.parse()?, app: app.parse()? })
+    }
+}
 
 impl FromStr for AppName {
     type Err = NameError;
@@ -62,14 +144,6 @@ macro_rules! text_like {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
-
-            /// A name made from any text, with `-` in place of what a name may not have.
-            pub fn from_text(text: &str) -> Self {
-                let keep = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-                let text: String = text.chars().map(keep).take(NAME_BYTES_MAX).collect();
-                let text = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
-                Self(if text.is_empty() { "app".to_owned() } else { text.to_owned() })
-            }
         }
 
         impl fmt::Display for $name {
@@ -83,9 +157,37 @@ macro_rules! text_like {
                 fmt::Debug::fmt(&self.0, f)
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
     )*};
 }
-text_like!(AppName, ComponentId);
+text_like!(AppName, ComponentId, TenantName, SiteName);
+
+macro_rules! from_any_text {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// A name made from any text, with `-` in place of what a name may not have.
+            pub fn from_text(text: &str) -> Self {
+                let keep = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+                let text: String = text.chars().map(keep).take(NAME_BYTES_MAX).collect();
+                let text = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+                Self(if text.is_empty() { "app".to_owned() } else { text.to_owned() })
+            }
+        }
+    )*};
+}
+from_any_text!(AppName, ComponentId);
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +204,22 @@ mod tests {
             assert!(bad.parse::<ComponentId>().is_err(), "{bad}");
         }
         assert!("7up".parse::<ComponentId>().is_err());
+    }
+
+    #[test]
+    fn an_app_has_one_label_on_its_node_and_no_other_app_has_it() {
+        let key = |text: &str| text.parse::<AppKey>();
+        assert_eq!(key("default/shop").unwrap().label(), "shop");
+        assert_eq!(key("ada/shop").unwrap().label(), "shop--ada");
+        assert_eq!(key("ada/shop").unwrap().to_string(), "ada/shop");
+        for bad in ["shop", "ada/", "/shop", "ada/my--shop", "ada/-a", "ada/a-", "Ada/a", "ada/a.b", "a/b/c"]
+        {
+            assert!(key(bad).is_err(), "{bad}");
+        }
+        let longest =
+            AppKey { tenant: "t".repeat(20).parse().unwrap(), app: "a".repeat(40).parse().unwrap() };
+        assert!(longest.label().len() <= 63, "a label of a host");
+        assert!("a".repeat(41).parse::<SiteName>().is_err() && "t".repeat(21).parse::<TenantName>().is_err());
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Which component answers which host and path.
+//! Which component of an app answers which path.
 //!
 //! A [`Pattern`] is what a manifest writes; a [`Table`] holds many and finds the one for a request
 //! in time that depends on the segments of the path, not on the number of routes. A table is
@@ -150,19 +150,16 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').skip(usize::from(path.is_empty()))
 }
 
-/// Routes to values of `T`, by host and path.
+/// Routes to values of `T`, by path.
 #[derive(Debug)]
 pub struct Table<T> {
-    hosts: HashMap<Box<str>, Node>,
-    any_host: Node,
+    root: Node,
     targets: Vec<(Pattern, T)>,
 }
 
 /// One route of a table to be made.
 #[derive(Clone, Debug)]
 pub struct Route<T> {
-    /// The host it answers at, in lower case and without a port; `None` for every host.
-    pub host: Option<Box<str>>,
     /// The paths it answers.
     pub pattern: Pattern,
     /// What answers.
@@ -180,7 +177,7 @@ struct Node {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { hosts: HashMap::new(), any_host: Node::default(), targets: Vec::new() }
+        Self { root: Node::default(), targets: Vec::new() }
     }
 }
 
@@ -192,13 +189,9 @@ impl<T> Table<T> {
     /// If two of them answer the same requests; `:name` segments of other names are the same.
     pub fn new(routes: impl IntoIterator<Item = Route<T>>) -> Result<Self, Conflict> {
         let mut table = Self::default();
-        for Route { host, pattern, target } in routes {
-            let root = match host {
-                Some(host) => table.hosts.entry(host).or_default(),
-                None => &mut table.any_host,
-            };
+        for Route { pattern, target } in routes {
             let second = table.targets.len();
-            let place = root.place(&pattern);
+            let place = table.root.place(&pattern);
             if let Some(first) = place.replace(second) {
                 return Err(Conflict { route: pattern, first, second });
             }
@@ -207,24 +200,13 @@ impl<T> Table<T> {
         Ok(table)
     }
 
-    /// What answers a request for `path` at `host`, and by which pattern. `host` is without a port.
-    /// Routes of that very host come first, then those of every host.
-    pub fn find(&self, host: &str, path: &str) -> Option<(&Pattern, &T)> {
+    /// What answers a request for `path`, and by which pattern.
+    pub fn find(&self, path: &str) -> Option<(&Pattern, &T)> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
         let path = (!path.is_empty()).then_some(path);
-        let own = if self.hosts.is_empty() { None } else { self.host(host) };
-        let found = own.and_then(|node| node.find(path)).or_else(|| self.any_host.find(path))?;
-        let (pattern, target) = &self.targets[found];
+        let (pattern, target) = &self.targets[self.root.find(path)?];
         Some((pattern, target))
-    }
-
-    fn host(&self, host: &str) -> Option<&Node> {
-        // Host names are compared without case (RFC 9110 §4.2.3); nearly all arrive in lower case.
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return self.hosts.get(host.to_ascii_lowercase().as_str());
-        }
-        self.hosts.get(host)
     }
 
     /// Every route, in the order in which they were given.
@@ -249,7 +231,7 @@ impl Node {
     /// The best match below this node for the segments left, `None` when there are none.
     ///
     /// Each step goes one segment down, first along the literal, then along `:name`, and comes back
-    /// to the wildcard: at most two branches a segment, and only where this host has both.
+    /// to the wildcard: at most two branches a segment, and only where the table has both.
     fn find(&self, path: Option<&str>) -> Option<usize> {
         let Some(path) = path else {
             return self.here.or(self.rest);
@@ -270,15 +252,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(patterns: &[&str]) -> Table<String> {
-        let route =
-            |text: &&str| Route { host: None, pattern: text.parse().unwrap(), target: (*text).to_owned() };
+        let route = |text: &&str| Route { pattern: text.parse().unwrap(), target: (*text).to_owned() };
         Table::new(patterns.iter().map(route)).unwrap()
     }
 
     #[track_caller]
     fn check(patterns: &[&str], path: &str, expected: Option<&str>) {
         let table = table(patterns);
-        let found = table.find("h", path).map(|(_, target)| target.as_str());
+        let found = table.find(path).map(|(_, target)| target.as_str());
         assert_eq!(found, expected, "{path} among {patterns:?}");
     }
 
@@ -303,23 +284,8 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_its_own_routes_and_falls_back_to_those_of_every_host() {
-        let route = |host: Option<&str>, path: &str, target| Route {
-            host: host.map(Into::into),
-            pattern: path.parse().unwrap(),
-            target,
-        };
-        let table = Table::new([route(Some("a.test"), "/x", 1), route(None, "/...", 2)]).unwrap();
-        let find = |host, path| table.find(host, path).map(|(_, target)| *target);
-        assert_eq!(find("a.test", "/x"), Some(1));
-        assert_eq!(find("A.Test", "/x"), Some(1));
-        assert_eq!(find("a.test", "/y"), Some(2));
-        assert_eq!(find("b.test", "/x"), Some(2));
-    }
-
-    #[test]
     fn two_routes_that_answer_the_same_requests_are_a_conflict() {
-        let route = |text: &str| Route { host: None, pattern: text.parse().unwrap(), target: () };
+        let route = |text: &str| Route { pattern: text.parse().unwrap(), target: () };
         let conflict = Table::new([route("/"), route("/u/:id"), route("/u/:name")]).unwrap_err();
         assert_eq!((conflict.first, conflict.second), (1, 2));
     }
@@ -391,9 +357,9 @@ mod tests {
                 }
             }
             let routes = distinct.iter().cloned().enumerate();
-            let routes = routes.map(|(target, pattern)| Route { host: None, pattern, target });
+            let routes = routes.map(|(target, pattern)| Route { pattern, target });
             let table = Table::new(routes).unwrap();
-            let found = table.find("", &path).map(|(_, target)| *target);
+            let found = table.find(&path).map(|(_, target)| *target);
             prop_assert_eq!(found, find_naive(&distinct, &path));
         }
 
@@ -405,8 +371,8 @@ mod tests {
         #[test]
         fn no_text_makes_the_parser_panic(text in ".{0,40}", path in ".{0,40}") {
             if let Ok(pattern) = text.parse::<Pattern>() {
-                let table = Table::new([Route { host: None, pattern, target: () }]).unwrap();
-                table.find("h", &path);
+                let table = Table::new([Route { pattern, target: () }]).unwrap();
+                table.find(&path);
             }
         }
     }

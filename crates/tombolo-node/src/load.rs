@@ -13,9 +13,7 @@ use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Egress, EgressConfig};
-use tombolo_gateway::{
-    Answerer, AppInside, Assets, Gateway, Name, Part, Published, RouteTable, SpinRoute, Target,
-};
+use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
     App, Component, ComponentId, HttpTrigger, Isolation, RedisTrigger, Source, StaticAssets,
@@ -142,9 +140,18 @@ pub(crate) struct Loader<'a> {
     pub(crate) load: Load,
 }
 
+/// An app that can be served.
+pub(crate) struct Loaded {
+    pub(crate) routes: Arc<RouteTable>,
+    /// Every component there is, each once.
+    pub(crate) services: Vec<Arc<Service>>,
+    /// What it subscribes to.
+    pub(crate) wanted: Wanted,
+}
+
 impl Loader<'_> {
     /// Prepares every component and directory that a trigger leads to, and tables routes and subscriptions.
-    pub(crate) fn load(&self, app: &App) -> Result<(Published, Wanted), LoadError> {
+    pub(crate) fn load(&self, app: &App) -> Result<Loaded, LoadError> {
         let services = self.services(app)?;
         let inside = AppInside::new(self.gateway, app.name.as_str(), &services, app.spin_headers);
         let mut routes = self.routes(app, &services, &inside)?;
@@ -171,7 +178,9 @@ impl Loader<'_> {
                 first: answerers[first].clone(),
                 second: answerers[second].clone(),
             })?;
-        Ok((Published { table, services }, wanted))
+        let routes = Arc::new(table);
+        inside.has_routes(&routes);
+        Ok(Loaded { routes, services, wanted })
     }
 
     /// The channels of each component at each server, and who takes their messages.
@@ -308,7 +317,7 @@ impl Loader<'_> {
 
 fn route(app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<Target> {
     let name = Arc::new(Name { app: app.name.as_str().into(), part });
-    Route { host: None, pattern: pattern.clone(), target: Target { name, answerer } }
+    Route { pattern: pattern.clone(), target: Target { name, answerer } }
 }
 
 /// What an error calls it.

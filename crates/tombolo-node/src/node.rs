@@ -18,11 +18,12 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_model::site::Sites;
 use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
-use crate::load::{LoadError, Loader};
+use crate::load::{LoadError, Loaded, Loader};
 use crate::logs::Logs;
 use crate::messages::Subscriptions;
 
@@ -94,11 +95,11 @@ impl Parts {
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
-        let (published, wanted) = loader.load(app)?;
-        if !has_port(&published.table) {
+        let Loaded { routes, services, wanted } = loader.load(app)?;
+        if !has_port(&routes) {
             return Err(LoadError::NoPort);
         }
-        self.gateway.publish(published);
+        self.gateway.publish(Published { sites: Sites::everywhere(routes), services });
         self.subscriptions.replace(wanted);
         Ok(())
     }

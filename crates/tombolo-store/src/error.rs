@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tombolo_model::Digest;
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -48,6 +50,33 @@ pub enum StoreError {
         bytes: usize,
         /// The bound.
         bytes_max: usize,
+    },
+    /// What was written is not what was announced.
+    #[error("the bytes have the digest {found}, expected {expected}")]
+    Digest {
+        /// The digest that was announced.
+        expected: Digest,
+        /// The one they have.
+        found: Digest,
+    },
+    /// A file was written by a later version.
+    #[error(
+        "`{}` has format {found}, and this version of tombolo knows {known}: a later version wrote it",
+        path.display()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The one this version reads.
+        known: u64,
+    },
+    /// A record is not as it was written.
+    #[error("the registry is damaged: {reason}")]
+    Record {
+        /// What is wrong.
+        reason: String,
     },
     /// The store is being closed.
     #[error("the key-value store is closed")]

@@ -1,0 +1,216 @@
+//! What a release of an app consists of.
+//!
+//! A release is a manifest and the files that it names, each by its digest. It is immutable: its own digest is that
+//! of this document, so another file or another word of the manifest is another release.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// Bytes in a document. One of 20,000 files has 3 MB.
+pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+/// Files of a release.
+pub const FILES_MAX: usize = 20_000;
+/// Bytes in one file.
+pub const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// The parts of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The text of its `spin.toml`.
+    pub manifest: String,
+    /// The build profile it was deployed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Its files, by where they are below the manifest's folder.
+    pub files: BTreeMap<ReleasePath, ReleaseFile>,
+}
+
+/// One file of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseFile {
+    /// What it holds.
+    pub digest: Digest,
+    /// How many bytes that is.
+    pub bytes: u64,
+}
+
+/// Why a document is not one of a release.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// It is no such JSON.
+    #[error("the release is not as expected: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is too large, or names too much.
+    #[error("the release has {count} {what}, at most {count_max} are taken")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        count: u64,
+        /// The bound.
+        count_max: u64,
+    },
+    /// A file stands where another needs a folder.
+    #[error("the release has a file at `{file}` and another below it, at `{below}`")]
+    BelowFile {
+        /// The first.
+        file: ReleasePath,
+        /// The second.
+        below: ReleasePath,
+    },
+}
+
+impl Release {
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or larger than a release may be.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ReleaseError> {
+        let too_much = |what, count, count_max| Err(ReleaseError::TooMuch { what, count, count_max });
+        if bytes.len() > DOCUMENT_BYTES_MAX {
+            return too_much("bytes", bytes.len() as u64, DOCUMENT_BYTES_MAX as u64);
+        }
+        let release: Self = serde_json::from_slice(bytes)?;
+        if release.files.len() > FILES_MAX {
+            return too_much("files", release.files.len() as u64, FILES_MAX as u64);
+        }
+        if let Some(file) = release.files.values().find(|file| file.bytes > FILE_BYTES_MAX) {
+            return too_much("bytes in one file", file.bytes, FILE_BYTES_MAX);
+        }
+        for below in release.files.keys() {
+            let mut parents = below.as_str().match_indices('/').map(|(end, _)| &below.as_str()[..end]);
+            if let Some(file) = parents.find_map(|parent| release.files.get_key_value(parent)) {
+                return Err(ReleaseError::BelowFile { file: file.0.clone(), below: below.clone() });
+            }
+        }
+        Ok(release)
+    }
+
+    /// The document, the same bytes for the same release.
+    pub fn document(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts, numbers and a map with texts as keys are JSON")
+    }
+
+    /// What names it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.document())
+    }
+}
+
+/// Where a file of a release is: parts with `/` between, none of them empty, `.` or `..`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ReleasePath(String);
+
+/// Why a text is not where a file can be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is not the path of a file in a release: expected a relative path of at most 1024 bytes, without `..`"
+)]
+pub struct ReleasePathError {
+    text: String,
+}
+
+impl ReleasePath {
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ReleasePath {
+    type Err = ReleasePathError;
+
+    fn from_str(text: &str) -> Result<Self, ReleasePathError> {
+        let named = |part: &str| !matches!(part, "" | "." | "..") && part.len() <= 255;
+        let plain = !text.bytes().any(|byte| byte.is_ascii_control() || byte == b'\\');
+        if plain && text.len() <= 1024 && text.split('/').all(named) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(ReleasePathError { text: text.to_owned() })
+    }
+}
+
+impl<'de> Deserialize<'de> for ReleasePath {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::borrow::Borrow<str> for ReleasePath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReleasePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn release(paths: &[&str]) -> Release {
+        let file = ReleaseFile { digest: Digest::of(b""), bytes: 0 };
+        let files = paths.iter().map(|path| (path.parse().unwrap(), file)).collect();
+        Release { manifest: "x".to_owned(), profile: None, files }
+    }
+
+    #[test]
+    fn a_release_is_read_as_it_was_written_and_named_by_all_of_it() {
+        let one = release(&["web.wasm", "assets/a.css"]);
+        assert_eq!(Release::parse(&one.document()).unwrap(), one);
+        let other = Release { manifest: "y".to_owned(), ..one.clone() };
+        assert_ne!(other.digest(), one.digest());
+        assert_ne!(release(&["web.wasm"]).digest(), one.digest());
+    }
+
+    /// A path is joined to a folder of the node: it must not lead out of it.
+    #[test]
+    fn no_path_leads_out_of_its_release() {
+        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", ".", "a\\b", "a\nb", &"a".repeat(256)] {
+            assert!(bad.parse::<ReleasePath>().is_err(), "{bad}");
+        }
+        for good in ["a", ".well-known/x", "a/b c/ü", "..a/b..", "a/..."] {
+            assert!(good.parse::<ReleasePath>().is_ok(), "{good}");
+        }
+        let text = r#"{"manifest":"","files":{"../a":{"digest":"sha256:00","bytes":1}}}"#;
+        let reason = Release::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(reason.contains("`../a`") && reason.contains("line 1"), "{reason}");
+    }
+
+    #[test]
+    fn no_file_is_below_a_file() {
+        let reason = Release::parse(&release(&["a", "a/b/c"]).document()).unwrap_err().to_string();
+        assert_eq!(reason, "the release has a file at `a` and another below it, at `a/b/c`");
+        assert!(Release::parse(&release(&["a-b", "a/b"]).document()).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Release::parse(&bytes);
+        }
+
+        #[test]
+        fn a_path_stays_below_its_folder(text in "[a./\\\\]{0,12}") {
+            if let Ok(path) = text.parse::<ReleasePath>() {
+                let parts = std::path::Path::new(path.as_str()).components();
+                prop_assert!(parts.into_iter().all(|part| matches!(part, std::path::Component::Normal(_))));
+            }
+        }
+    }
+}

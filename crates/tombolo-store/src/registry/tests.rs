@@ -1,0 +1,187 @@
+use super::*;
+use crate::records::{Scope, SplitRecord};
+use proptest::prelude::*;
+
+fn open() -> (tempfile::TempDir, Registry) {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(&folder.path().join("registry.redb")).unwrap();
+    (folder, registry)
+}
+
+fn key(text: &str) -> AppKey {
+    text.parse().unwrap()
+}
+
+fn digest(number: u64) -> Digest {
+    Digest::of(&number.to_le_bytes())
+}
+
+fn release(blob: u64) -> ReleaseRecord {
+    ReleaseRecord {
+        number: 0,
+        created: 1,
+        by: "ada".to_owned(),
+        version: None,
+        blobs: vec![digest(blob)],
+        bytes: 8,
+        capabilities: Default::default(),
+    }
+}
+
+fn only(release: u64) -> Activation {
+    Activation { release: digest(release), split: None }
+}
+
+#[test]
+fn a_release_is_numbered_once() {
+    let (_folder, registry) = open();
+    let shop = key("default/shop");
+    for (blob, number) in [(1, 1), (2, 2), (1, 1), (3, 3)] {
+        assert_eq!(registry.add_release(&shop, &digest(blob), release(blob)).unwrap().number, number);
+    }
+    let numbers: Vec<u64> =
+        registry.releases(&shop).unwrap().iter().map(|(_, record)| record.number).collect();
+    assert_eq!(numbers, [3, 2, 1]);
+    assert_eq!(registry.releases(&key("default/shop2")).unwrap().len(), 0, "an app with a longer name");
+    assert_eq!(registry.releases(&key("default/sho")).unwrap().len(), 0, "an app with a shorter name");
+}
+
+#[test]
+fn two_activations_of_one_generation_are_one() {
+    let (_folder, registry) = open();
+    let shop = key("ada/shop");
+    assert_eq!(registry.activate(&shop, 0, &only(1)).unwrap(), Activated::NoRelease);
+    for blob in [1, 2] {
+        registry.add_release(&shop, &digest(blob), release(blob)).unwrap();
+    }
+    assert_eq!(registry.activate(&shop, 0, &only(3)).unwrap(), Activated::NoRelease);
+    let Activated::Done(first) = registry.activate(&shop, 0, &only(1)).unwrap() else { panic!() };
+    assert_eq!((first.generation, first.previous), (1, None));
+    assert_eq!(registry.activate(&shop, 0, &only(2)).unwrap(), Activated::Overtaken(1));
+    let split = Some(SplitRecord { release: digest(2), percent: 10 });
+    let canary = Activation { release: digest(1), split };
+    let Activated::Done(second) = registry.activate(&shop, 1, &canary).unwrap() else { panic!() };
+    assert_eq!(second.previous, None, "a split is no other release");
+    let Activated::Done(third) = registry.activate(&shop, 2, &only(2)).unwrap() else { panic!() };
+    assert_eq!((third.generation, third.previous), (3, Some(digest(1))));
+    assert_eq!(registry.app(&shop).unwrap(), Some(third));
+}
+
+#[test]
+fn a_tenant_s_apps_are_its_own() {
+    let (_folder, registry) = open();
+    for app in ["a/x", "a/y", "b/x", "a-b/x"] {
+        registry.add_release(&key(app), &digest(1), release(1)).unwrap();
+    }
+    let of = |tenant: Option<&str>| -> Vec<String> {
+        let tenant = tenant.map(|tenant| tenant.parse().unwrap());
+        registry.apps(tenant.as_ref()).unwrap().iter().map(|(key, _)| key.to_string()).collect()
+    };
+    assert_eq!(of(Some("a")), ["a/x", "a/y"]);
+    assert_eq!(of(None).len(), 4);
+    assert!(registry.remove_app(&key("a/x")).unwrap() && !registry.remove_app(&key("a/x")).unwrap());
+    assert_eq!(of(Some("a")), ["a/y"]);
+    assert!(registry.releases(&key("a/x")).unwrap().is_empty());
+    assert_eq!(registry.releases(&key("a-b/x")).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_served_and_where_a_rollback_leads_outlive_retention() {
+    let (_folder, registry) = open();
+    let shop = key("default/shop");
+    for blob in 1..=10 {
+        registry.add_release(&shop, &digest(blob), release(blob)).unwrap();
+    }
+    registry.activate(&shop, 0, &only(1)).unwrap();
+    let split = Some(SplitRecord { release: digest(3), percent: 5 });
+    registry.activate(&shop, 1, &Activation { release: digest(2), split }).unwrap();
+    registry.retain_releases(&shop, 4).unwrap();
+    let left: Vec<u64> = registry.releases(&shop).unwrap().iter().map(|(_, record)| record.number).collect();
+    assert_eq!(left, [10, 9, 8, 7, 3, 2, 1]);
+    let (blobs, documents) = registry.needed().unwrap();
+    assert_eq!((blobs.len(), documents.len()), (7, 7));
+}
+
+#[test]
+fn a_token_is_found_by_its_digest_until_it_is_revoked_or_expires() {
+    let (_folder, registry) = open();
+    assert!(!registry.has_tokens().unwrap());
+    let scope = Scope::Deploy { tenant: "ada".parse().unwrap(), app: "shop".parse().unwrap() };
+    let token = TokenRecord { name: "ci".to_owned(), scope, created: 1, expires: Some(10) };
+    registry.add_token(&digest(1), &token).unwrap();
+    assert!(registry.has_tokens().unwrap());
+    assert_eq!(registry.token(&digest(1)).unwrap(), Some(token.clone()));
+    assert!(token.is_good(9) && !token.is_good(10));
+    assert!(registry.remove_token(&digest(1).hex()).unwrap());
+    assert_eq!(registry.token(&digest(1)).unwrap(), None);
+}
+
+#[test]
+fn variables_are_an_app_s_own() {
+    let (_folder, registry) = open();
+    let (shop, other) = (key("a/shop"), key("a/shop-2"));
+    registry.set_variable(&shop, "colour", Some(b"sealed")).unwrap();
+    assert_eq!(registry.variables(&shop).unwrap(), [("colour".to_owned(), b"sealed".to_vec())]);
+    assert!(registry.variables(&other).unwrap().is_empty());
+    assert!(registry.set_variable(&shop, "colour", None).unwrap());
+    assert!(!registry.set_variable(&shop, "colour", None).unwrap());
+}
+
+#[test]
+fn a_registry_of_a_later_version_is_refused_untouched() {
+    let (folder, registry) = open();
+    let path = folder.path().join("registry.redb");
+    let transaction = registry.database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
+    transaction.commit().unwrap();
+    drop(registry);
+    let reason = Registry::open(&path).err().unwrap().to_string();
+    assert!(reason.contains("a later version wrote it"), "{reason}");
+}
+
+#[test]
+fn the_audit_log_tells_the_last_lines_first() {
+    let (_folder, registry) = open();
+    let line = |at, who: &str| AuditRecord {
+        at,
+        who: who.to_owned(),
+        from: "127.0.0.1".to_owned(),
+        what: "PUT /v1/apps/a/active".to_owned(),
+        outcome: 200,
+        tenant: None,
+    };
+    for at in 0..5 {
+        registry.audit(&line(at, if at % 2 == 0 { "ada" } else { "bob" })).unwrap();
+    }
+    let found = registry.audited(2, |line| line.who == "ada").unwrap();
+    assert_eq!(found.iter().map(|(number, line)| (*number, line.at)).collect::<Vec<_>>(), [(5, 4), (3, 2)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whoever says the generation that is there changes it by one; nobody else changes anything.
+    #[test]
+    fn a_generation_counts_the_activations_that_were_told_so(
+        tries in prop::collection::vec((0u64..6, 1u64..4), 1..20),
+    ) {
+        let (_folder, registry) = open();
+        let app = key("default/app");
+        for blob in 1..4 {
+            registry.add_release(&app, &digest(blob), release(blob)).unwrap();
+        }
+        let (mut generation, mut active) = (0, None);
+        for (expected, blob) in tries {
+            let activated = registry.activate(&app, expected, &only(blob)).unwrap();
+            if expected == generation {
+                generation += 1;
+                active = Some(only(blob));
+                prop_assert!(matches!(activated, Activated::Done(_)));
+            } else {
+                prop_assert_eq!(activated, Activated::Overtaken(generation));
+            }
+            let record = registry.app(&app).unwrap().unwrap();
+            prop_assert_eq!((record.generation, record.active), (generation, active.clone()));
+        }
+    }
+}
