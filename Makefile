@@ -3,12 +3,16 @@
 # The toolchain that builds guests; scripts/guest-toolchain makes it.
 GUEST_TOOLCHAIN := wasm-guest
 TOMBOLO := target/release/tombolo
+BUILD := cargo build --release --package tombolo
+# Lints while it compiles: `cargo clippy` would build every dependency once more, and use none of it. What stands
+# between the arguments is how `cargo clippy` hands them to its driver.
+LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=--deny__CLIPPY_HACKERY__warnings
 
 .PHONY: demo lab test web bench bench-web soak setup fmt lint
 
 ## demo: build tombolo and a real app from source, serve it, show it answering (ONCE=1 then ends)
 demo: setup
-	cargo build --release --package tombolo
+	$(BUILD)
 	ONCE=$(ONCE) RUSTUP_TOOLCHAIN_GUEST=$(GUEST_TOOLCHAIN) scripts/demo $(TOMBOLO)
 
 ## lab: build kernels, page and API from source, serve the Tombolo Lab and open it (ONCE=1 then ends)
@@ -26,9 +30,9 @@ test:
 	cargo xtask tidy
 	cargo fmt --all --check
 	cargo xtask guests
-	cargo clippy --workspace --all-targets -- --deny warnings
+	$(LINTED) cargo test --workspace --all-targets --no-run
 	cargo deny --log-level error check licenses bans sources
-	cargo test --workspace --no-fail-fast
+	$(LINTED) cargo test --workspace --no-fail-fast
 	$(MAKE) web TOMBOLO_BIN=$(CURDIR)/target/debug/tombolo
 
 ## web: build what runs in browsers, and test it in Node and in Chromium; with TOMBOLO_BIN, the lab as that serves it too

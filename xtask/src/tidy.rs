@@ -19,6 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-egress", &["tombolo-model"]),
     ("tombolo-capability", &["tombolo-egress", "tombolo-model"]),
     ("tombolo-store", &["tombolo-model"]),
+    ("tombolo-api", &["tombolo-model"]),
+    ("tombolo-control", &["tombolo-api", "tombolo-model", "tombolo-store"]),
     ("tombolo-cap-wasi", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     (
         "tombolo-cap-kv",
@@ -32,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-cap-mysql", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-postgres", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
-    ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
+    ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-remote"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
     ("tombolo-gateway", &["tombolo-model", "tombolo-runtime"]),
     (
@@ -48,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tombolo-cap-variables",
             "tombolo-cap-wasi",
             "tombolo-capability",
+            "tombolo-control",
             "tombolo-egress",
             "tombolo-gateway",
             "tombolo-model",
@@ -59,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "tombolo",
         &[
+            "tombolo-api",
             "tombolo-cap-kv",
             "tombolo-cap-llm",
             "tombolo-cap-mqtt",

@@ -60,7 +60,7 @@ pub fn raise_open_files() -> Option<u64> {
 fn enclose(plan: &Plan, reach: Reach) -> Vec<(Wall, State)> {
     let mut walls = around_files(plan, reach);
     // Last: it refuses what putting up the others takes.
-    walls.push((Wall::Syscalls, syscalls::filter(reach)));
+    walls.push((Wall::Syscalls, syscalls::filter(reach, plan.links)));
     walls
 }
 

@@ -15,6 +15,8 @@ pub struct Plan {
     pub write: Vec<PathBuf>,
     /// Read and run.
     pub run: Vec<PathBuf>,
+    /// Whether a file may be given one more name (hard links), within `write`.
+    pub links: bool,
 }
 
 /// Settings of the system: names of hosts, certificates, the time zone. `/etc` whole, because its
@@ -56,7 +58,7 @@ impl Plan {
         // Written anew by whoever manages the network, beside what `/etc/resolv.conf` leads to.
         let servers = std::fs::canonicalize("/etc/resolv.conf").ok();
         read.extend(servers.and_then(|file| Some(file.parent()?.to_owned())));
-        let mut plan = Self { read, write: vec![SINK.into()], run: Vec::new() };
+        let mut plan = Self { read, write: vec![SINK.into()], run: Vec::new(), links: false };
         plan.add_program();
         plan
     }

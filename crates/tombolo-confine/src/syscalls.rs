@@ -3,7 +3,7 @@
 //!
 //! Refused among others, whoever asks: to trace or read other processes, mount, change namespaces or
 //! the root, load modules, kernels or BPF, measure, `io_uring`, `userfaultfd`, keys, handles instead
-//! of paths, links, and every socket but those of TCP and UDP. So nobody talks to the daemons of the
+//! of paths, links but where a plan has them, and every socket but those of TCP and UDP. So nobody talks to the daemons of the
 //! machine, whose sockets Landlock does not cover before ABI 9.
 
 use std::collections::BTreeMap;
@@ -17,19 +17,24 @@ use seccompiler::{
 use crate::linux::Reach;
 use crate::report::State;
 
-pub(crate) fn filter(reach: Reach) -> State {
+/// Gives a file one more name, within the folders that Landlock says.
+const LINK: &[c_long] = &[SYS_linkat];
+
+pub(crate) fn filter(reach: Reach, links: bool) -> State {
+    let more = if links { LINK } else { &[] };
     let put_up = |program: &BpfProgram| match reach {
         Reach::Process => seccompiler::apply_filter_all_threads(program),
         Reach::Thread => seccompiler::apply_filter(program),
     };
-    let programs = match programs() {
+    let programs = match programs(more) {
         Ok(programs) => programs,
         Err(error) => return State::off(error),
     };
     match programs.iter().try_for_each(put_up) {
-        Ok(()) => {
-            State::on(format!("seccomp, {} calls allowed", GENERIC.len() + LEGACY.len() + partly().len()))
-        }
+        Ok(()) => State::on(format!(
+            "seccomp, {} calls allowed",
+            GENERIC.len() + LEGACY.len() + partly().len() + more.len()
+        )),
         Err(error) => State::off(error),
     }
 }
@@ -37,7 +42,7 @@ pub(crate) fn filter(reach: Reach) -> State {
 /// Two filters, of which the kernel takes the stricter answer. `clone3` must answer `ENOSYS`: its flags
 /// lie in memory, where no filter sees whether a namespace is asked for, and only so does the C library
 /// fall back to `clone`, whose flags are seen.
-fn programs() -> Result<[BpfProgram; 2], BackendError> {
+fn programs(more: &[c_long]) -> Result<[BpfProgram; 2], BackendError> {
     let processor = TargetArch::try_from(std::env::consts::ARCH)?;
     let absent = BTreeMap::from([(SYS_clone3, Vec::new())]);
     let absent = SeccompFilter::new(
@@ -46,7 +51,7 @@ fn programs() -> Result<[BpfProgram; 2], BackendError> {
         SeccompAction::Errno(ENOSYS.unsigned_abs()),
         processor,
     )?;
-    let whole = GENERIC.iter().chain(LEGACY).map(|call| (*call, Vec::new()));
+    let whole = GENERIC.iter().chain(LEGACY).chain(more).map(|call| (*call, Vec::new()));
     let mut allowed: BTreeMap<c_long, Vec<SeccompRule>> = whole.collect();
     for Partly { call, whenever } in partly() {
         allowed.insert(call, whenever.iter().map(|when| rule(when)).collect::<Result<_, _>>()?);
@@ -179,14 +184,14 @@ mod tests {
     #[test]
     fn the_filters_fit_into_what_the_kernel_takes() {
         // BPF_MAXINSNS.
-        for program in programs().unwrap() {
+        for program in programs(LINK).unwrap() {
             assert!(program.len() < 4096, "{} instructions", program.len());
         }
     }
 
     #[test]
     fn no_call_is_listed_twice() {
-        let calls = GENERIC.iter().chain(LEGACY).copied().chain(partly().map(|it| it.call));
+        let calls = GENERIC.iter().chain(LEGACY).chain(LINK).copied().chain(partly().map(|it| it.call));
         let all: Vec<c_long> = calls.collect();
         let mut once = all.clone();
         once.sort_unstable();

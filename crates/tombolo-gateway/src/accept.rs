@@ -1,5 +1,6 @@
 //! Connections: taken within a bound, served until they end or the node drains.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -92,10 +93,13 @@ impl Gateway {
 
     /// From now on this is served. Requests under way end as they began.
     pub fn publish(&self, published: Published) {
+        let stays: HashSet<*const Service> = published.services.iter().map(Arc::as_ptr).collect();
         let before = self.shared.published.swap(Arc::new(published));
         let mut retired = self.shared.retired();
         retired.retain(|service| service.strong_count() > 0);
-        retired.extend(before.services.iter().map(Arc::downgrade));
+        // One app of a thousand changes: the others do not retire each time.
+        let gone = before.services.iter().filter(|service| !stays.contains(&Arc::as_ptr(service)));
+        retired.extend(gone.map(Arc::downgrade));
     }
 
     /// For what the table leads to.

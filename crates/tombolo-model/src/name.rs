@@ -75,6 +75,14 @@ impl TenantName {
     }
 }
 
+impl SiteName {
+    /// The same name, for where the name of an application is expected.
+    pub fn as_app_name(&self) -> AppName {
+        // What is a label is such a name, and shorter.
+        AppName(self.0.clone())
+    }
+}
+
 /// An app of a tenant, as a node knows it: `tenant/app`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AppKey {

@@ -3,13 +3,15 @@
 //! A release is a manifest and the files that it names, each by its digest. It is immutable: its own digest is that
 //! of this document, so another file or another word of the manifest is another release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::{Component as Part, Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::app::{App, Source};
+use crate::{ComponentId, Digest};
 
 /// Bytes in a document. One of 20,000 files has 3 MB.
 pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
@@ -105,6 +107,67 @@ impl Release {
     }
 }
 
+/// Where the code of a component is in a release, wherever it was built.
+pub fn code_path(component: &ComponentId) -> PathBuf {
+    format!(".components/{component}.wasm").into()
+}
+
+/// Makes an app one of a release: its code is at [`code_path`]. What it names outside of its folder no release
+/// carries: each such thing is a reason against it.
+pub fn settle(app: &mut App) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let outside = |path: &Path| !path.components().all(|part| matches!(part, Part::Normal(_) | Part::CurDir));
+    for (id, component) in &mut app.components {
+        component.source = Source::Path(code_path(id));
+        for mount in component.files.mounts.iter().filter(|mount| outside(&mount.source)) {
+            let path = mount.source.display();
+            reasons.push(format!("component `{id}`: files: `{path}` is outside of the app's folder"));
+        }
+        for glob in component.files.globs.iter().filter(|glob| outside(&glob.folder())) {
+            reasons.push(format!("component `{id}`: files: `{glob}` is outside of the app's folder"));
+        }
+    }
+    for assets in app.assets.iter().filter(|assets| outside(&assets.directory)) {
+        let path = assets.directory.display();
+        reasons.push(format!(
+            "static assets of `{}`: `{path}` is outside of the app's folder",
+            assets.raw_route
+        ));
+    }
+    reasons
+}
+
+/// What the components of an app may do, in words that can be compared with those of another release.
+pub fn capabilities(app: &App) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (id, component) in &app.components {
+        let mut may = |what: String| all.insert(format!("component `{id}`: {what}"));
+        for label in &component.key_value_stores {
+            may(format!("key-value store `{label}`"));
+        }
+        for label in &component.sqlite_databases {
+            may(format!("SQLite database `{label}`"));
+        }
+        for model in &component.ai_models {
+            may(format!("language model `{model}`"));
+        }
+        for host in component.allowed_outbound_hosts.entries() {
+            may(format!("connections to `{host}`"));
+        }
+        for name in component.variables.keys() {
+            may(format!("variable `{name}`"));
+        }
+    }
+    // The address may hold a password.
+    for trigger in &app.redis_triggers {
+        all.insert(format!(
+            "component `{}`: messages of the channel `{}`",
+            trigger.component, trigger.channel
+        ));
+    }
+    all
+}
+
 /// Where a file of a release is: parts with `/` between, none of them empty, `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -190,6 +253,45 @@ mod tests {
         let text = r#"{"manifest":"","files":{"../a":{"digest":"sha256:00","bytes":1}}}"#;
         let reason = Release::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(reason.contains("`../a`") && reason.contains("line 1"), "{reason}");
+    }
+
+    #[test]
+    fn an_app_of_a_release_names_nothing_outside_of_it() {
+        let text = r#"
+            spin_manifest_version = 2
+            [application]
+            name = "shop"
+            [[application.tool.tombolo.static]]
+            route = "/s/..."
+            directory = "../dist"
+            [[trigger.http]]
+            route = "/..."
+            component = "web"
+            [component.web]
+            source = "../../target/web.wasm"
+            files = ["assets/*", { source = "/etc", destination = "/etc" }]
+            allowed_outbound_hosts = ["https://example.com"]
+            key_value_stores = ["default"]
+        "#;
+        let mut app = crate::manifest::parse("spin.toml", text, &BTreeMap::new()).unwrap();
+        let reasons = settle(&mut app);
+        assert_eq!(
+            reasons,
+            [
+                "component `web`: files: `/etc` is outside of the app's folder",
+                "static assets of `/s/...`: `../dist` is outside of the app's folder",
+            ]
+        );
+        let web = app.components.values().next().unwrap();
+        assert_eq!(web.source, Source::Path(".components/web.wasm".into()));
+        let may: Vec<String> = capabilities(&app).into_iter().collect();
+        assert_eq!(
+            may,
+            [
+                "component `web`: connections to `https://example.com`",
+                "component `web`: key-value store `default`",
+            ]
+        );
     }
 
     #[test]

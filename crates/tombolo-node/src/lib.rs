@@ -1,15 +1,19 @@
 //! The composition root: from a [`NodeConfig`] to a running node to a drained one.
 //!
 //! The one place that knows all capabilities by name. A new one is a new crate, and one line in
-//! [`Node::start`].
+//! [`node`]. A [`Node`] serves one app, a [`Platform`] those of many tenants.
 
 pub mod files;
 mod load;
 mod logs;
 mod messages;
 mod node;
+mod office;
+mod platform;
+mod stage;
 
 pub use load::LoadError;
 pub use node::{Node, NodeConfig, NodeError, Server};
+pub use platform::{Platform, PlatformConfig, PlatformError};
 pub use tombolo_gateway::{Drain, GatewayConfig};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};

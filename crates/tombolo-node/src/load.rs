@@ -123,6 +123,9 @@ pub enum LoadError {
 
 /// What loading needs besides the app.
 pub(crate) struct Loader<'a> {
+    /// What requests, messages and lines of the app are recorded under, before a `/` and the component for the
+    /// lines; `None` is the name it has itself, and lines under the component alone.
+    pub(crate) place: Option<&'a str>,
     pub(crate) runtime: &'a Runtime,
     pub(crate) capabilities: &'a [Arc<dyn AnyCapability>],
     /// Where the app is to be published.
@@ -153,7 +156,7 @@ impl Loader<'_> {
     /// Prepares every component and directory that a trigger leads to, and tables routes and subscriptions.
     pub(crate) fn load(&self, app: &App) -> Result<Loaded, LoadError> {
         let services = self.services(app)?;
-        let inside = AppInside::new(self.gateway, app.name.as_str(), &services, app.spin_headers);
+        let inside = AppInside::new(self.gateway, self.name(app), &services, app.spin_headers);
         let mut routes = self.routes(app, &services, &inside)?;
         let wanted = self.subscriptions(app, &inside)?;
         let mut services: Vec<Arc<Service>> = services.into_values().collect();
@@ -166,7 +169,12 @@ impl Loader<'_> {
         }
         for response in &app.responses {
             let part = Part::Response(response.route.to_string().into());
-            routes.push(route(app, &response.route, part, Answerer::Response(Arc::new(response.clone()))));
+            routes.push(self.route(
+                app,
+                &response.route,
+                part,
+                Answerer::Response(Arc::new(response.clone())),
+            ));
         }
         if routes.is_empty() && wanted.is_empty() {
             return Err(LoadError::NoRoutes);
@@ -200,7 +208,7 @@ impl Loader<'_> {
             };
             services.insert(id, Arc::clone(&service));
             let source = messages::Source {
-                app: app.name.to_string(),
+                app: self.name(app).to_owned(),
                 component: id.to_string(),
                 address: address.to_owned(),
                 channels: channels.into_iter().map(str::to_owned).collect(),
@@ -249,7 +257,7 @@ impl Loader<'_> {
             let sends = !app.components[id].allowed_outbound_hosts.is_empty();
             let inside = sends.then(|| Arc::clone(inside));
             let answerer = Answerer::Component { service: Arc::clone(&services[id.as_str()]), spin, inside };
-            routes.push(route(app, pattern, Part::Component(id.as_str().into()), answerer));
+            routes.push(self.route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
         Ok(routes)
     }
@@ -261,7 +269,7 @@ impl Loader<'_> {
             source,
         })?;
         let part = Part::Assets(assets.route.to_string().into());
-        Ok(route(app, &assets.route, part, Answerer::Assets(Arc::new(opened))))
+        Ok(self.route(app, &assets.route, part, Answerer::Assets(Arc::new(opened))))
     }
 
     fn service(&self, app: &App, component: &Component, trigger: Trigger) -> Result<Service, LoadError> {
@@ -294,7 +302,10 @@ impl Loader<'_> {
                 network: Arc::new(Network { allowed: outbound, names, ..Network::default() }),
                 input: Input::Empty,
                 output: Output::Logged {
-                    component: component.id.as_str().into(),
+                    component: match self.place {
+                        Some(place) => format!("{place}/{}", component.id).into(),
+                        None => component.id.as_str().into(),
+                    },
                     sender: self.logs.clone(),
                     budget: Arc::new(LogBudget::new(component.limits.log_bytes_per_s_max)),
                 },
@@ -308,16 +319,20 @@ impl Loader<'_> {
         service.map_err(|reason| LoadError::NotCalled { component: id(), path, reason })
     }
 
+    fn name<'n>(&'n self, app: &'n App) -> &'n str {
+        self.place.unwrap_or(app.name.as_str())
+    }
+
+    fn route(&self, app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<Target> {
+        let name = Arc::new(Name { app: self.name(app).into(), part });
+        Route { pattern: pattern.clone(), target: Target { name, answerer } }
+    }
+
     fn environment(&self, component: &Component) -> Vec<(String, String)> {
         let mut environment = component.environment.clone();
         environment.extend(self.environment.clone());
         environment.into_iter().collect()
     }
-}
-
-fn route(app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<Target> {
-    let name = Arc::new(Name { app: app.name.as_str().into(), part });
-    Route { pattern: pattern.clone(), target: Target { name, answerer } }
 }
 
 /// What an error calls it.

@@ -14,6 +14,9 @@ use tombolo_cap_wasi::{LogLine, LogSender, LogStream};
 /// Lines on their way; a guest that prints faster waits.
 const LINES_MAX: usize = 1024;
 
+/// Files open at once.
+const OPEN_MAX: usize = 256;
+
 /// The collector of what guests print.
 pub(crate) struct Logs {
     /// `None` once they are closed.
@@ -73,7 +76,8 @@ fn print(line: &LogLine) {
     };
 }
 
-/// `<component>_stdout.txt` and `<component>_stderr.txt`, opened when first written.
+/// `<component>_stdout.txt` and `<component>_stderr.txt`, of a node with many apps in folders for each of them,
+/// opened when first written.
 struct Files {
     folder: PathBuf,
     open: HashMap<(Arc<str>, LogStream), File>,
@@ -85,6 +89,10 @@ impl Files {
     }
 
     fn write(&mut self, line: &LogLine) -> io::Result<()> {
+        // Of a thousand apps few print at once; each open file costs a descriptor.
+        if self.open.len() >= OPEN_MAX {
+            self.open.clear();
+        }
         let key = (Arc::clone(&line.component), line.stream);
         let file = match self.open.entry(key) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -95,12 +103,14 @@ impl Files {
 }
 
 fn open(folder: &Path, line: &LogLine) -> io::Result<File> {
-    fs::create_dir_all(folder)?;
     let stream = match line.stream {
         LogStream::Stdout => "stdout",
         LogStream::Stderr => "stderr",
     };
-    // A component's id has no `/`.
+    // A component's id has no `/`, nor a place a part that is `..`.
     let path = folder.join(format!("{}_{stream}.txt", line.component));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
     OpenOptions::new().create(true).append(true).open(path)
 }

@@ -16,9 +16,10 @@ use tombolo_cap_mysql::Mysql;
 use tombolo_cap_postgres::Postgres;
 use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
-use tombolo_cap_variables::Variables;
+use tombolo_cap_variables::{self as variables, Variables};
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_model::runtime_config::Vault;
 use tombolo_model::site::Sites;
 use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
@@ -44,6 +45,8 @@ pub struct NodeConfig {
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Who answers for large language models.
     pub llm: Option<LlmCompute>,
+    /// Who is asked for values of variables.
+    pub vaults: Vec<Vault>,
     /// Executed in the database `default` before it serves.
     pub sqlite_at_start: Vec<String>,
     /// Given to every component, over its own environment.
@@ -60,7 +63,12 @@ pub struct NodeConfig {
 
 /// Components of an app that come into memory before their first request. Of an app with more, most
 /// will wait for their first request for long: about 100 kB each, for nothing.
-const LOADED_MAX: usize = 32;
+pub(crate) const LOADED_MAX: usize = 32;
+
+/// The file of key-value stores, in the folder of state.
+pub(crate) const KEY_VALUE_FILE: &str = "key_value.redb";
+/// The folder of databases, there as well.
+pub(crate) const SQLITE_FOLDER: &str = "sqlite";
 
 /// A node that is ready to serve.
 pub struct Node {
@@ -88,6 +96,7 @@ impl Parts {
     /// Prepares an app and makes it the one that is served; `has_port` is whether it may have routes.
     fn load(&self, app: &App, has_port: impl FnOnce(&RouteTable) -> bool) -> Result<(), LoadError> {
         let loader = Loader {
+            place: None,
             runtime: &self.runtime,
             capabilities: &self.capabilities,
             gateway: &self.gateway,
@@ -147,19 +156,11 @@ impl Node {
         let mut stores = config.key_value_stores;
         stores
             .entry(tombolo_cap_kv::DEFAULT_LABEL.to_owned())
-            .or_insert_with(|| KeyValueStore::File(state.join("key_value.redb")));
+            .or_insert_with(|| KeyValueStore::File(state.join(KEY_VALUE_FILE)));
         let sqlite =
-            Sqlite::new(state.join("sqlite"), config.sqlite_databases).at_start(config.sqlite_at_start);
-        let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
-            Arc::new(Kv::new(stores)),
-            Arc::new(sqlite),
-            Arc::new(Variables),
-            Arc::new(Redis),
-            Arc::new(Mqtt),
-            Arc::new(Llm::new(config.llm)),
-            Arc::new(Mysql),
-            Arc::new(Postgres),
-        ];
+            Sqlite::new(state.join(SQLITE_FOLDER), config.sqlite_databases).at_start(config.sqlite_at_start);
+        let variables = Variables::new(config.vaults.iter().map(variables::Vault::new).collect());
+        let capabilities = capabilities(Kv::new(stores), sqlite, variables, Llm::new(config.llm));
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();
@@ -228,10 +229,10 @@ impl Node {
 
 /// The serving part of a node.
 pub struct Server {
-    gateway: Gateway,
-    listener: Option<TcpListener>,
-    subscriptions: Arc<Subscriptions>,
-    drain_time_max: Duration,
+    pub(crate) gateway: Gateway,
+    pub(crate) listener: Option<TcpListener>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) drain_time_max: Duration,
 }
 
 impl Server {
@@ -267,9 +268,29 @@ impl Server {
     }
 }
 
+/// Everything a guest may be given. The same capabilities in the same order for each who calls this; what they
+/// keep is where their stores are.
+pub(crate) fn capabilities(
+    key_value: Kv,
+    sqlite: Sqlite,
+    variables: Variables,
+    llm: Llm,
+) -> Vec<Arc<dyn AnyCapability>> {
+    vec![
+        Arc::new(key_value),
+        Arc::new(sqlite),
+        Arc::new(variables),
+        Arc::new(Redis),
+        Arc::new(Mqtt),
+        Arc::new(llm),
+        Arc::new(Mysql),
+        Arc::new(Postgres),
+    ]
+}
+
 /// The cache of artefacts, or none with a warning: a node without one starts slower and serves as
 /// well.
-fn open(folder: Option<PathBuf>) -> Option<ArtefactCache> {
+pub(crate) fn open(folder: Option<PathBuf>) -> Option<ArtefactCache> {
     let folder = folder?;
     ArtefactCache::open(&folder).inspect_err(warn).ok()
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tombolo_model::{Digest, Release};
@@ -144,7 +145,8 @@ impl Blobs {
         }
     }
 
-    /// Removes every blob and every tree that is not to be kept; how many blobs went, and their bytes.
+    /// Removes every blob and every tree that is not to be kept and is older than `age_min`, as what is new may
+    /// be of a release that is on its way; how many blobs went, and their bytes.
     ///
     /// # Errors
     ///
@@ -153,6 +155,7 @@ impl Blobs {
         &self,
         is_kept: impl Fn(&Digest) -> bool,
         is_kept_tree: impl Fn(&Digest) -> bool,
+        age_min: Duration,
     ) -> Result<(u64, u64), StoreError> {
         for tree in named(&self.trees)?.into_iter().filter(|tree| !is_kept_tree(tree)) {
             self.remove_tree(&tree)?;
@@ -160,7 +163,13 @@ impl Blobs {
         let mut gone = (0, 0);
         for blob in named(&self.blobs)?.into_iter().filter(|blob| !is_kept(blob)) {
             let path = self.path(&blob);
-            let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            let metadata = fs::metadata(&path).map_err(at("read", &path))?;
+            // A clock that was set back makes it look newer than it is, and it stays for longer.
+            let age = metadata.modified().ok().and_then(|written| written.elapsed().ok()).unwrap_or_default();
+            if age < age_min {
+                continue;
+            }
+            let bytes = metadata.len();
             fs::remove_file(&path).map_err(at("remove", &path))?;
             gone = (gone.0 + 1, gone.1 + bytes);
         }
@@ -317,7 +326,9 @@ mod tests {
         let (kept, gone) = (blobs.put(b"kept").unwrap(), blobs.put(b"gone").unwrap());
         let (new, old) = (release(&[("a", b"kept")]), release(&[("a", b"gone")]));
         let (new_tree, old_tree) = (blobs.tree(&new).unwrap(), blobs.tree(&old).unwrap());
-        let swept = blobs.sweep(|blob| *blob == kept, |tree| *tree == new.digest()).unwrap();
+        let sweep = |age| blobs.sweep(|blob| *blob == kept, |tree| *tree == new.digest(), age).unwrap();
+        assert_eq!(sweep(Duration::from_secs(600)), (0, 0), "it may be of a release that is on its way");
+        let swept = sweep(Duration::ZERO);
         assert_eq!(swept, (1, 4));
         assert!(blobs.has(&kept) && !blobs.has(&gone));
         assert!(new_tree.join("a").exists() && !old_tree.exists());

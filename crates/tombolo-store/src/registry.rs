@@ -1,15 +1,17 @@
 //! Apps, releases, tokens and the audit log: one file, every change a transaction that is on disk when it returns.
 
+mod oversee;
+
 use std::fs;
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tombolo_model::{AppKey, Digest, TenantName};
 
 use crate::error::{StoreError, database};
-use crate::records::{Activation, AppRecord, AuditRecord, ReleaseRecord, TokenRecord, UnixTime};
+use crate::records::{Activation, AppRecord, ReleaseRecord, TokenRecord, UnixTime};
 
 type Records = TableDefinition<'static, &'static str, &'static [u8]>;
 
@@ -18,8 +20,12 @@ const APPS: Records = TableDefinition::new("apps");
 const RELEASES: Records = TableDefinition::new("releases");
 /// By the digest of the token.
 const TOKENS: Records = TableDefinition::new("tokens");
+/// Which app answers at which domain.
+const DOMAINS: Records = TableDefinition::new("domains");
 /// By tenant, app and name; sealed.
 const VARIABLES: Records = TableDefinition::new("variables");
+/// Which tenant sent which blob: `tenant/<hex>`.
+const SENT: Records = TableDefinition::new("sent");
 const AUDIT: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("audit");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 
@@ -42,6 +48,17 @@ pub enum Activated {
     Overtaken(u64),
     /// There is no such release, or no such app.
     NoRelease,
+}
+
+/// What became of a change of an app's domains.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DomainSet {
+    /// It is as it was to be.
+    Done(AppRecord),
+    /// Another app answers there.
+    Taken,
+    /// There is no such app.
+    NoApp,
 }
 
 type Done<T> = Result<T, StoreError>;
@@ -100,7 +117,7 @@ impl Registry {
                 }
                 None => drop(meta.insert("format", FORMAT).map_err(database("open"))?),
             }
-            for table in [APPS, RELEASES, TOKENS, VARIABLES] {
+            for table in [APPS, RELEASES, TOKENS, DOMAINS, VARIABLES, SENT] {
                 transaction.open_table(table).map_err(database("open"))?;
             }
             transaction.open_table(AUDIT).map_err(database("open"))?;
@@ -261,21 +278,32 @@ impl Registry {
         })
     }
 
-    /// Changes the domains of an app; `None` if there is no such app.
+    /// Lets an app answer at a host, or no more.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
-    pub fn change_domains(
-        &self,
-        app: &AppKey,
-        change: impl FnOnce(&mut std::collections::BTreeSet<String>),
-    ) -> Done<Option<AppRecord>> {
-        self.writing(APPS, |_, apps| {
-            let Some(mut record) = get::<AppRecord>(apps, &app.to_string())? else { return Ok(None) };
-            change(&mut record.domains);
-            put(apps, &app.to_string(), &record)?;
-            Ok(Some(record))
+    pub fn set_domain(&self, app: &AppKey, domain: &str, answers: bool) -> Done<DomainSet> {
+        self.writing(APPS, |transaction, apps| {
+            let mut domains = transaction.open_table(DOMAINS).map_err(database("write"))?;
+            let key = app.to_string();
+            let Some(mut record) = get::<AppRecord>(apps, &key)? else { return Ok(DomainSet::NoApp) };
+            let owner = domains.get(domain).map_err(database("write"))?.map(|owner| owner.value().to_vec());
+            if owner.as_ref().is_some_and(|owner| *owner != key.as_bytes()) {
+                return Ok(DomainSet::Taken);
+            }
+            match answers {
+                true => {
+                    domains.insert(domain, key.as_bytes()).map_err(database("write"))?;
+                    record.domains.insert(domain.to_owned());
+                }
+                false => {
+                    domains.remove(domain).map_err(database("write"))?;
+                    record.domains.remove(domain);
+                }
+            }
+            put(apps, &key, &record)?;
+            Ok(DomainSet::Done(record))
         })
     }
 
@@ -292,7 +320,10 @@ impl Registry {
                 let own = own.start.as_str()..own.end.as_str();
                 table.retain_in(own, |_, _| false).map_err(database("write"))?;
             }
-            Ok(apps.remove(app.to_string().as_str()).map_err(database("write"))?.is_some())
+            let mut domains = transaction.open_table(DOMAINS).map_err(database("write"))?;
+            let own = app.to_string();
+            domains.retain(|_, owner| owner != own.as_bytes()).map_err(database("write"))?;
+            Ok(apps.remove(own.as_str()).map_err(database("write"))?.is_some())
         })
     }
 
@@ -327,129 +358,35 @@ impl Registry {
         Ok((releases.into_iter().flat_map(|(_, release)| release.blobs).collect(), documents))
     }
 
-    /// Adds a token, by the digest of its text.
+    /// Remembers that a tenant sent a blob. Only then may it be in a release of that tenant's: who knows a digest
+    /// alone does not get what it names.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
-    pub fn add_token(&self, token: &Digest, record: &TokenRecord) -> Done<()> {
-        self.writing(TOKENS, |_, tokens| put(tokens, &token.hex(), record))
-    }
-
-    /// The token with this digest.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn token(&self, token: &Digest) -> Done<Option<TokenRecord>> {
-        self.reading(TOKENS, |tokens| get(tokens, &token.hex()))
-    }
-
-    /// Every token, by the hex digits of its digest.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn tokens(&self) -> Done<Vec<(String, TokenRecord)>> {
-        self.list(TOKENS, "")
-    }
-
-    /// Whether there is a token: a node without one is new.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn has_tokens(&self) -> Done<bool> {
-        self.reading(TOKENS, |tokens| Ok(!tokens.is_empty().map_err(database("read"))?))
-    }
-
-    /// Revokes the token with these hex digits; whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn remove_token(&self, hex: &str) -> Done<bool> {
-        self.writing(TOKENS, |_, tokens| Ok(tokens.remove(hex).map_err(database("write"))?.is_some()))
-    }
-
-    /// Sets a variable of an app to its sealed value, or removes it; whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn set_variable(&self, app: &AppKey, name: &str, sealed: Option<&[u8]>) -> Done<bool> {
-        self.writing(VARIABLES, |_, variables| {
-            let key = format!("{app}/{name}");
-            let before = match sealed {
-                Some(sealed) => variables.insert(key.as_str(), sealed),
-                None => variables.remove(key.as_str()),
-            };
-            Ok(before.map_err(database("write"))?.is_some())
+    pub fn sent(&self, tenant: &TenantName, blob: &Digest) -> Done<()> {
+        self.writing(SENT, |_, sent| {
+            let key = format!("{tenant}/{}", blob.hex());
+            sent.insert(key.as_str(), [].as_slice()).map_err(database("write")).map(drop)
         })
     }
 
-    /// The sealed variables of an app, by name.
+    /// Those of `blobs` that a tenant did not send.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
-    pub fn variables(&self, app: &AppKey) -> Done<Vec<(String, Vec<u8>)>> {
-        self.reading(VARIABLES, |variables| {
-            let own = range(&app.to_string());
-            let found =
-                variables.range::<&str>(own.start.as_str()..own.end.as_str()).map_err(database("read"))?;
-            found
-                .map(|entry| {
-                    let (key, value) = entry.map_err(database("read"))?;
-                    let name = key.value().rsplit('/').next().unwrap_or_default().to_owned();
-                    Ok((name, value.value().to_vec()))
-                })
-                .collect()
+    pub fn not_sent(&self, tenant: &TenantName, blobs: &[Digest]) -> Done<Vec<Digest>> {
+        self.reading(SENT, |sent| {
+            let mut missing = Vec::new();
+            for blob in blobs {
+                let key = format!("{tenant}/{}", blob.hex());
+                if sent.get(key.as_str()).map_err(database("read"))?.is_none() {
+                    missing.push(*blob);
+                }
+            }
+            Ok(missing)
         })
-    }
-
-    /// Adds a line to the audit log.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn audit(&self, record: &AuditRecord) -> Done<()> {
-        let transaction = self.database.begin_write().map_err(database("write"))?;
-        {
-            let mut audit = transaction.open_table(AUDIT).map_err(database("write"))?;
-            let last = audit.last().map_err(database("write"))?.map_or(0, |(number, _)| number.value());
-            audit.insert(last + 1, written(record).as_slice()).map_err(database("write"))?;
-            if let Some(oldest) = (last + 1).checked_sub(AUDIT_MAX) {
-                audit.remove(oldest).map_err(database("write"))?;
-            }
-        }
-        transaction.commit().map_err(database("write"))
-    }
-
-    /// The last lines of the audit log that `wanted` takes, the last first.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn audited(
-        &self,
-        count_max: usize,
-        wanted: impl Fn(&AuditRecord) -> bool,
-    ) -> Done<Vec<(u64, AuditRecord)>> {
-        let transaction = self.database.begin_read().map_err(database("read"))?;
-        let audit = transaction.open_table(AUDIT).map_err(database("read"))?;
-        let mut found = Vec::new();
-        for entry in audit.iter().map_err(database("read"))?.rev() {
-            let (number, value) = entry.map_err(database("read"))?;
-            let record = read(value.value())?;
-            if wanted(&record) {
-                found.push((number.value(), record));
-            }
-            if found.len() == count_max {
-                break;
-            }
-        }
-        Ok(found)
     }
 }
 

@@ -8,12 +8,14 @@
 mod http;
 mod sandbox;
 pub mod servers;
+mod serving;
 mod up;
 
 use std::path::PathBuf;
 
 pub use http::{Connection, Cut, Response};
 pub use sandbox::{Finished, Sandbox};
+pub use serving::Serving;
 pub use up::Up;
 
 /// The root of the repository.

@@ -69,6 +69,10 @@ impl Sandbox {
         command
             .env_remove("RUST_BACKTRACE")
             .env_remove("TOMBOLO_LOG")
+            .env_remove("TOMBOLO_NODE")
+            .env_remove("TOMBOLO_TOKEN")
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("XDG_DATA_HOME", self.path().join("data"))
             .env("SANDBOX_SECRET", "not for guests");
         command
     }

@@ -10,7 +10,9 @@ mod doctor;
 mod failure;
 mod inspect;
 mod pairs;
+mod remote;
 mod run;
+mod serve;
 mod up;
 
 use std::io::{self, Write};
@@ -33,6 +35,16 @@ struct Cli {
 enum Command {
     Up(up::Up),
     Run(run::Run),
+    Serve(serve::Serve),
+    Login(remote::Login),
+    Deploy(remote::Deploy),
+    Apps(remote::Apps),
+    Releases(remote::Releases),
+    Promote(remote::Promote),
+    Rollback(remote::Rollback),
+    #[command(visible_alias = "secret")]
+    Variables(remote::Variables),
+    Tokens(remote::Tokens),
     Inspect(inspect::Inspect),
     #[command(name = compile::SUBCOMMAND, hide = true)]
     Compile(compile::Compile),
@@ -48,6 +60,17 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), environment()),
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
+        Command::Serve(serve) => {
+            serve.run(cache::folder(|name| std::env::var_os(name)), &environment().collect())
+        }
+        Command::Login(login) => login.run(&environment().collect()),
+        Command::Deploy(deploy) => deploy.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Apps(apps) => apps.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Releases(releases) => releases.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Promote(promote) => promote.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Rollback(rollback) => rollback.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Variables(variables) => variables.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Tokens(tokens) => tokens.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
         Command::Compile(compile) => compile.run(),
         Command::Doctor(doctor) => {

@@ -1,6 +1,8 @@
 //! Language models, through the whole program: guests of each SDK, and a server in the test that speaks each of the
 //! two protocols, as Debian has none.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+
 use serde_json::{Value, json};
 use tombolo_testkit::servers::service::{Answer, Asked, Service};
 use tombolo_testkit::{Sandbox, Up};

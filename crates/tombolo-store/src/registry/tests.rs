@@ -1,4 +1,5 @@
 use super::*;
+use crate::records::AuditRecord;
 use crate::records::{Scope, SplitRecord};
 use proptest::prelude::*;
 
@@ -125,6 +126,15 @@ fn variables_are_an_app_s_own() {
     assert!(registry.variables(&other).unwrap().is_empty());
     assert!(registry.set_variable(&shop, "colour", None).unwrap());
     assert!(!registry.set_variable(&shop, "colour", None).unwrap());
+}
+
+#[test]
+fn a_blob_is_the_tenants_who_sent_it() {
+    let (_folder, registry) = open();
+    let (ada, bob): (TenantName, TenantName) = ("ada".parse().unwrap(), "bob".parse().unwrap());
+    registry.sent(&ada, &digest(1)).unwrap();
+    assert_eq!(registry.not_sent(&ada, &[digest(1), digest(2)]).unwrap(), [digest(2)]);
+    assert_eq!(registry.not_sent(&bob, &[digest(1)]).unwrap(), [digest(1)]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! `tombolo up`.
 
-mod app;
-mod build;
+pub(crate) mod app;
+pub(crate) mod build;
 mod fetch;
 mod operator;
-mod walls;
+pub(crate) mod walls;
 mod watch;
 
 use std::io::{self, Write};
@@ -87,7 +87,7 @@ pub(crate) struct Up {
 
 /// Tasks a thread polls before it looks for new requests. Tokio's usual 61 slices of a computing guest
 /// would be 300 ms; a look costs half a microsecond.
-const POLLS_PER_LOOK: u32 = 8;
+pub(crate) const POLLS_PER_LOOK: u32 = 8;
 
 /// What `--isolation` may be.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -113,13 +113,14 @@ impl Up {
         cache: &Option<PathBuf>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<ExitCode, Failure> {
-        let Operator { stores, databases, llm, values } =
+        let Operator { stores, databases, llm, known, vaults } =
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
         let sqlite_at_start =
             self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
         // Beside the folder of what is compiled.
         let downloads = cache.as_ref().and_then(|cache| Some(cache.parent()?.join("downloads")));
-        let source = Source::find(&self.path, Given { values, profile: self.profile.clone(), downloads })?;
+        let given = Given { known, vaults: vaults.clone(), profile: self.profile.clone(), downloads };
+        let source = Source::find(&self.path, given)?;
         let app = source.read()?;
         if self.build {
             build::build(&app, source.root())?;
@@ -140,6 +141,7 @@ impl Up {
             key_value_stores: stores,
             sqlite_databases: databases,
             llm,
+            vaults,
             sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),
@@ -201,7 +203,7 @@ impl Up {
 }
 
 /// This program, in a process of its own.
-fn compiler() -> Result<Compiler, Failure> {
+pub(crate) fn compiler() -> Result<Compiler, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(format!("cannot find this program, to compile with: {error}")))?;
     Ok(Compiler::Process { program, subcommand: SUBCOMMAND })
@@ -261,7 +263,7 @@ fn refusal(error: &NodeError, app: &App) -> Failure {
 }
 
 /// Done at SIGTERM or SIGINT. A second SIGINT ends the process at once: somebody is waiting.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error: io::Error| Failure::new(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -98,6 +98,19 @@ pub(crate) fn plan(
     plan
 }
 
+/// What a platform needs of the file system: its data and the cache to write. What tenants deploy is in there.
+pub(crate) fn plan_of_platform(data: &Path, cache: Option<&Path>) -> Plan {
+    let mut plan = Plan::program();
+    plan.write.push(data.to_owned());
+    // The files of a release are links to blobs.
+    plan.links = true;
+    if let Some(cache) = cache {
+        let _ = ArtefactCache::open(cache);
+        plan.write.push(cache.to_owned());
+    }
+    plan
+}
+
 #[cfg(test)]
 mod tests {
 

@@ -1,0 +1,209 @@
+//! The control interface of a node as types: what is asked of it, what it answers, how it refuses.
+//!
+//! Both sides use them: the node's control plane and the command that speaks to it. A client may be older or
+//! newer than its node, so fields that a reader does not know are passed over; what is sent to a node is read
+//! strictly, as a word that is misspelled must not mean nothing.
+
+pub mod problem;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tombolo_model::{Digest, SiteName, TenantName};
+use utoipa::ToSchema;
+
+pub use problem::Problem;
+
+/// Seconds since 1970-01-01, UTC.
+pub type UnixTime = u64;
+
+/// Blobs that somebody asks about.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Blobs {
+    /// Their digests.
+    #[schema(value_type = Vec<String>)]
+    pub digests: Vec<Digest>,
+}
+
+/// Blobs that the node does not have.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MissingBlobs {
+    /// Their digests.
+    #[schema(value_type = Vec<String>)]
+    pub missing: Vec<Digest>,
+}
+
+/// One app.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct App {
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub tenant: TenantName,
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: SiteName,
+    /// Where it answers, the node's own address first.
+    pub addresses: Vec<String>,
+    /// Other hosts that it answers at.
+    pub domains: BTreeSet<String>,
+    /// How often what it serves was changed.
+    pub generation: u64,
+    /// What it serves; none until something was activated.
+    pub active: Option<Active>,
+    /// The release a rollback leads to.
+    #[schema(value_type = Option<String>)]
+    pub previous: Option<Digest>,
+    /// When it was first heard of.
+    pub created: UnixTime,
+}
+
+/// What an app serves.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Active {
+    /// The release.
+    #[schema(value_type = String)]
+    pub release: Digest,
+    /// Another release for some of the clients.
+    pub split: Option<Split>,
+}
+
+/// A release for some of the clients: always the same, as far as their addresses tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// The release.
+    #[schema(value_type = String)]
+    pub release: Digest,
+    /// So many of a hundred clients, 1 to 99.
+    pub percent: u8,
+}
+
+/// One release of an app.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseInfo {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Its place among those of its app, from 1.
+    pub number: u64,
+    /// When it came.
+    pub created: UnixTime,
+    /// The name of the token it came with.
+    pub by: String,
+    /// What its manifest says its version is.
+    pub version: Option<String>,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// What its components may do.
+    pub capabilities: BTreeSet<String>,
+    /// What its components may do that those of the active release may not: it needs approval.
+    pub new_capabilities: BTreeSet<String>,
+}
+
+/// What an app is to serve.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Activate {
+    /// The release.
+    #[schema(value_type = String)]
+    pub release: Digest,
+    /// The app's generation as it was seen. If somebody changed the app since, nothing happens: 409.
+    pub generation: u64,
+    /// Another release for some of the clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// Whether what its components newly may do is meant.
+    #[serde(default)]
+    pub approve: bool,
+}
+
+/// The value of a variable. It is never told again.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VariableValue {
+    /// The value.
+    pub value: String,
+}
+
+/// What a token is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScopeName {
+    /// Everything, on every tenant.
+    Admin,
+    /// Everything of one tenant.
+    Tenant,
+    /// To release, activate and look at one app.
+    Deploy,
+    /// To look at what is a tenant's.
+    Read,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What people call it.
+    pub name: String,
+    /// What it is good for.
+    pub scope: ScopeName,
+    /// The tenant, unless it is for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub tenant: Option<TenantName>,
+    /// The app of a token for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub app: Option<SiteName>,
+    /// After how many seconds it is good for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<u64>,
+}
+
+/// A token that was made. Nobody can ask for it again.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct MadeToken {
+    /// What it is known by.
+    pub id: String,
+    /// The token.
+    pub token: String,
+}
+
+/// A token, without the token.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TokenInfo {
+    /// What it is known by.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it is good for.
+    pub scope: ScopeName,
+    /// The tenant, unless it is for all.
+    #[schema(value_type = Option<String>)]
+    pub tenant: Option<TenantName>,
+    /// The app of a token for one.
+    #[schema(value_type = Option<String>)]
+    pub app: Option<SiteName>,
+    /// When it was made.
+    pub created: UnixTime,
+    /// From when on it is good for nothing.
+    pub expires: Option<UnixTime>,
+}
+
+/// One line of the audit log.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuditLine {
+    /// Its place in the log.
+    pub number: u64,
+    /// When.
+    pub at: UnixTime,
+    /// Who: the name of a token, or `-` for somebody without a good one.
+    pub who: String,
+    /// From where.
+    pub from: String,
+    /// What was asked, as method and path.
+    pub what: String,
+    /// The status it was answered with.
+    pub outcome: u16,
+}

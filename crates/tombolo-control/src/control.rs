@@ -1,0 +1,433 @@
+//! What a control plane does, without HTTP.
+
+mod oversee;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tombolo_api::{self as api, Problem};
+use tombolo_model::release::{self, ReleaseError};
+use tombolo_model::{App, AppKey, Digest, Release, TenantName, manifest};
+use tombolo_store::records::{Activation, AppRecord, ReleaseRecord, Scope, SplitRecord, TokenRecord};
+use tombolo_store::registry::Activated;
+use tombolo_store::{Blobs, Registry, StoreError};
+
+use crate::access::{Principal, new_token, now, token_digest};
+use crate::refuse;
+use crate::seal::Seal;
+use crate::stage::{Candidate, Served, Stage};
+
+/// What a control plane is started with.
+#[derive(Clone, Debug)]
+pub struct ControlConfig {
+    /// Where it keeps what it knows.
+    pub folder: PathBuf,
+    /// What the hosts of apps end in: an app answers at `<app>.<domain>`.
+    pub domain: String,
+    /// The port that clients see, if it is not that of `http`.
+    pub port: Option<u16>,
+    /// Releases of an app that are kept, besides what is served.
+    pub releases_max: usize,
+}
+
+/// Why a control plane does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Its disk refuses, or somebody else's data is there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node's key cannot be read.
+    #[error("cannot read the node's key `{}`", path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Starting it failed.
+    #[error("the control plane did not start: {reason}")]
+    Start {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How old a blob is that no release names before it is removed: its release may be on its way.
+const BLOB_AGE_MIN: Duration = Duration::from_secs(3600);
+/// Apps beyond which code waits for its first request.
+const LOADED_MAX: usize = 32;
+
+/// A control plane.
+pub struct Control<S: Stage> {
+    config: ControlConfig,
+    registry: Registry,
+    blobs: Blobs,
+    seal: Seal,
+    stage: S,
+    /// What is served. Held while an activation is committed and published, so that what is published last is
+    /// what was committed last.
+    served: Mutex<BTreeMap<AppKey, Kept<S::Prepared>>>,
+}
+
+/// What an app serves, with the digests of its releases.
+struct Kept<P> {
+    releases: Vec<(Digest, P)>,
+    served: Served<P>,
+}
+
+/// What was asked for, or why not.
+pub(crate) type Answer<T> = Result<T, Problem>;
+
+impl<S: Stage> Control<S> {
+    /// The control plane of a folder. Every app is prepared and published as it was served when the last
+    /// process ended; one that cannot be is left out, and said.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used.
+    pub fn open(config: ControlConfig, stage: S) -> Result<Self, ControlError> {
+        let registry = Registry::open(&config.folder.join("registry.redb"))?;
+        let blobs = Blobs::open(&config.folder.join("releases"))?;
+        let path = config.folder.join("node.key");
+        let seal = Seal::open(&path).map_err(|source| ControlError::Key { path, source })?;
+        let control = Self { config, registry, blobs, seal, stage, served: Mutex::default() };
+        control.restore()?;
+        if let Err(error) = control.sweep() {
+            refuse::failed(&error);
+        }
+        Ok(control)
+    }
+
+    fn restore(&self) -> Result<(), StoreError> {
+        let apps = self.registry.apps(None)?;
+        let many = apps.len() > LOADED_MAX;
+        let mut served = self.served();
+        for (key, record) in apps {
+            let Some(activation) = &record.active else { continue };
+            match self.stand_up(&key, &record, activation, many, None) {
+                Ok(kept) => drop(served.insert(key, kept)),
+                Err(problem) => tracing::error!("{key} is not served: {problem}"),
+            }
+        }
+        self.publish(&served);
+        Ok(())
+    }
+
+    fn served(&self) -> MutexGuard<'_, BTreeMap<AppKey, Kept<S::Prepared>>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, served: &BTreeMap<AppKey, Kept<S::Prepared>>) {
+        let all: Vec<_> = served.values().map(|kept| kept.served.clone()).collect();
+        self.stage.publish(&all);
+    }
+
+    /// The first admin's token, if there is no token at all: it is told once.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn first_token(&self) -> Result<Option<String>, StoreError> {
+        if self.registry.has_tokens()? {
+            return Ok(None);
+        }
+        let token = new_token();
+        let record =
+            TokenRecord { name: "first".to_owned(), scope: Scope::Admin, created: now(), expires: None };
+        self.registry.add_token(&token_digest(&token), &record)?;
+        Ok(Some(token))
+    }
+
+    /// Who has this token.
+    pub(crate) fn principal(&self, token: &str) -> Answer<Principal> {
+        let found = self.registry.token(&token_digest(token)).map_err(|error| refuse::failed(&error))?;
+        let good = found.filter(|token| token.is_good(now()));
+        good.map(Principal::of).ok_or_else(refuse::unauthorized)
+    }
+
+    /// Those of `blobs` that a tenant has yet to send.
+    pub(crate) fn missing(&self, tenant: &TenantName, blobs: &[Digest]) -> Answer<Vec<Digest>> {
+        let not_sent = self.registry.not_sent(tenant, blobs).map_err(|error| refuse::failed(&error))?;
+        let not_sent: HashSet<Digest> = not_sent.into_iter().collect();
+        let mut missing: Vec<Digest> =
+            blobs.iter().filter(|blob| not_sent.contains(blob) || !self.blobs.has(blob)).copied().collect();
+        missing.sort_unstable();
+        missing.dedup();
+        Ok(missing)
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// A tenant sent a blob, which is on disk.
+    pub(crate) fn sent(&self, tenant: &TenantName, blob: &Digest) -> Answer<()> {
+        self.registry.sent(tenant, blob).map_err(|error| refuse::failed(&error))
+    }
+
+    /// Adds a release that can be served. Its code is compiled when this returns.
+    pub(crate) fn add_release(
+        &self,
+        key: &AppKey,
+        digest: &Digest,
+        document: &[u8],
+        by: &str,
+    ) -> Answer<api::ReleaseInfo> {
+        let failed = |error| refuse::failed(&error);
+        let release = Release::parse(document).map_err(|error| match error {
+            ReleaseError::TooMuch { .. } => refuse::too_large(error.to_string()),
+            _ => refuse::bad_request(error.to_string()),
+        })?;
+        if Digest::of(document) != *digest || release.document() != document {
+            let detail = format!("the release is {}, and was sent as {digest}", release.digest());
+            return Err(refuse::bad_request(detail));
+        }
+        let files: BTreeMap<Digest, u64> =
+            release.files.values().map(|file| (file.digest, file.bytes)).collect();
+        let named: Vec<Digest> = files.keys().copied().collect();
+        let missing = self.missing(&key.tenant, &named)?;
+        if !missing.is_empty() {
+            let reasons = missing.iter().map(|blob| format!("the blob {blob} was not sent")).collect();
+            return Err(refuse::refused("the release is not complete", reasons));
+        }
+        let other = files.iter().filter(|(digest, bytes)| self.blobs.bytes(digest) != Some(**bytes));
+        let other: Vec<String> =
+            other.map(|(digest, _)| format!("the blob {digest} has another size")).collect();
+        if !other.is_empty() {
+            return Err(refuse::refused("the release is not as it says", other));
+        }
+        let app = self.app_of(key, &release)?;
+        self.blobs.put(document).map_err(failed)?;
+        let tree = self.blobs.tree(&release).map_err(failed)?;
+        self.prepare(key, &app, &tree, false)?;
+        let blobs: BTreeSet<Digest> = named.into_iter().collect();
+        let record = ReleaseRecord {
+            number: 0,
+            created: now(),
+            by: by.to_owned(),
+            version: app.version.clone(),
+            blobs: std::iter::once(*digest).chain(blobs).collect(),
+            bytes: release.files.values().map(|file| file.bytes).sum(),
+            capabilities: release::capabilities(&app),
+        };
+        let record = self.registry.add_release(key, digest, record).map_err(failed)?;
+        self.registry.retain_releases(key, self.config.releases_max).map_err(failed)?;
+        let app = self.registry.app(key).map_err(failed)?;
+        self.release_info(key, app.as_ref(), *digest, record)
+    }
+
+    /// The app that a release is, with its values of now.
+    fn app_of(&self, key: &AppKey, release: &Release) -> Answer<App> {
+        let refused = |reasons| refuse::refused("the release cannot be served", reasons);
+        let values = self.values(key)?;
+        let (given, profile) = (manifest::Given::known(&values), release.profile.as_deref());
+        let app = manifest::parse_given("spin.toml", &release.manifest, &given, profile);
+        let mut app = app.map_err(|error| {
+            let hint = error.hint.iter().map(|hint| format!(" ({hint})")).collect::<String>();
+            refused(vec![format!("{error}{hint}")])
+        })?;
+        let mut reasons = release::settle(&mut app);
+        for id in app.components.keys() {
+            let path = release::code_path(id);
+            if path.to_str().is_none_or(|path| !release.files.contains_key(path)) {
+                reasons.push(format!("component `{id}`: the release lacks `{}`, its code", path.display()));
+            }
+        }
+        if reasons.is_empty() { Ok(app) } else { Err(refused(reasons)) }
+    }
+
+    fn prepare(&self, key: &AppKey, app: &App, tree: &Path, is_one_of_many: bool) -> Answer<S::Prepared> {
+        let prepared = self.stage.prepare(Candidate { key, app, tree, is_one_of_many });
+        prepared.map_err(|reasons| refuse::refused("the release cannot be served", reasons))
+    }
+
+    /// A release of an app, ready to be served.
+    fn stand(&self, key: &AppKey, digest: &Digest, is_one_of_many: bool) -> Answer<S::Prepared> {
+        let failed = |error| refuse::failed(&error);
+        let document = self.blobs.read(digest).map_err(failed)?;
+        let document = document.ok_or_else(|| refuse::not_found(format!("no release {digest}")))?;
+        let release = Release::parse(&document)
+            .map_err(|error| failed(StoreError::Record { reason: error.to_string() }))?;
+        let app = self.app_of(key, &release)?;
+        let tree = self.blobs.tree(&release).map_err(failed)?;
+        self.prepare(key, &app, &tree, is_one_of_many)
+    }
+
+    /// Everything that an activation names, ready; what is of `before` is taken from there.
+    fn stand_up(
+        &self,
+        key: &AppKey,
+        record: &AppRecord,
+        activation: &Activation,
+        is_one_of_many: bool,
+        before: Option<&Kept<S::Prepared>>,
+    ) -> Answer<Kept<S::Prepared>> {
+        let ready = |digest: &Digest| {
+            let known = before.and_then(|kept| kept.releases.iter().find(|(known, _)| known == digest));
+            known.map_or_else(|| self.stand(key, digest, is_one_of_many), |(_, ready)| Ok(ready.clone()))
+        };
+        let main = ready(&activation.release)?;
+        let mut releases = vec![(activation.release, main.clone())];
+        let mut split = None;
+        if let Some(SplitRecord { release, percent }) = &activation.split {
+            let other = ready(release)?;
+            releases.push((*release, other.clone()));
+            split = Some((*percent, other));
+        }
+        let served = Served { key: key.clone(), hosts: self.hosts(key, record), main, split };
+        Ok(Kept { releases, served })
+    }
+
+    fn hosts(&self, key: &AppKey, record: &AppRecord) -> Vec<String> {
+        let own = format!("{}.{}", key.label(), self.config.domain);
+        std::iter::once(own).chain(record.domains.iter().cloned()).collect()
+    }
+
+    /// Makes a release what an app serves, for all clients or some.
+    pub(crate) fn activate(&self, key: &AppKey, wanted: &api::Activate) -> Answer<api::App> {
+        let failed = |error| refuse::failed(&error);
+        if let Some(split) = &wanted.split {
+            if !(1..=99).contains(&split.percent) {
+                return Err(refuse::bad_request("split.percent: expected 1 to 99"));
+            }
+            if split.release == wanted.release {
+                return Err(refuse::bad_request("split.release: expected another release than `release`"));
+            }
+        }
+        let mut served = self.served();
+        let no_app = || refuse::not_found(format!("no app `{}`", key.app));
+        let record = self.registry.app(key).map_err(failed)?.ok_or_else(no_app)?;
+        if record.generation != wanted.generation {
+            return Err(refuse::overtaken(record.generation));
+        }
+        let split = wanted.split.as_ref().map(|split| &split.release);
+        for digest in std::iter::once(&wanted.release).chain(split) {
+            let release = self.registry.release(key, digest).map_err(failed)?;
+            let release = release.ok_or_else(|| refuse::not_found(format!("no release {digest}")))?;
+            let new = self.new_capabilities(key, Some(&record), &release)?;
+            if !new.is_empty() && !wanted.approve {
+                let title = "the release may do what the active one may not";
+                return Err(refuse::refused(title, new.into_iter().collect()));
+            }
+        }
+        let split = wanted.split.as_ref();
+        let split = split.map(|split| SplitRecord { release: split.release, percent: split.percent });
+        let activation = Activation { release: wanted.release, split };
+        let many = served.len() > LOADED_MAX;
+        let kept = self.stand_up(key, &record, &activation, many, served.get(key))?;
+        let record = match self.registry.activate(key, wanted.generation, &activation).map_err(failed)? {
+            Activated::Done(record) => record,
+            Activated::Overtaken(generation) => return Err(refuse::overtaken(generation)),
+            Activated::NoRelease => return Err(refuse::not_found("the release was removed meanwhile")),
+        };
+        served.insert(key.clone(), kept);
+        self.publish(&served);
+        drop(served);
+        Ok(self.app_info(key, record))
+    }
+
+    /// What a release may do that the active one may not. The first release of an app is approved by sending it.
+    fn new_capabilities(
+        &self,
+        key: &AppKey,
+        app: Option<&AppRecord>,
+        release: &ReleaseRecord,
+    ) -> Answer<BTreeSet<String>> {
+        let Some(active) = app.and_then(|app| app.active.as_ref()) else { return Ok(BTreeSet::new()) };
+        let mut known = BTreeSet::new();
+        let split = active.split.iter().map(|split| &split.release);
+        // Where a rollback leads was approved once.
+        let previous = app.and_then(|app| app.previous.as_ref());
+        for digest in std::iter::once(&active.release).chain(split).chain(previous) {
+            let release = self.registry.release(key, digest).map_err(|error| refuse::failed(&error))?;
+            known.extend(release.map(|release| release.capabilities).unwrap_or_default());
+        }
+        Ok(release.capabilities.difference(&known).cloned().collect())
+    }
+
+    /// Removes what no release needs any more.
+    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+        let (blobs, trees) = self.registry.needed()?;
+        let (blobs, trees): (HashSet<_>, HashSet<_>) =
+            (blobs.into_iter().collect(), trees.into_iter().collect());
+        let gone =
+            self.blobs.sweep(|blob| blobs.contains(blob), |tree| trees.contains(tree), BLOB_AGE_MIN)?;
+        if gone.0 > 0 {
+            tracing::info!("removed {} blobs that no release needs, {} bytes", gone.0, gone.1);
+        }
+        Ok(())
+    }
+
+    /// The apps of a tenant.
+    pub(crate) fn apps(&self, tenant: &TenantName) -> Answer<Vec<api::App>> {
+        let apps = self.registry.apps(Some(tenant)).map_err(|error| refuse::failed(&error))?;
+        Ok(apps.into_iter().map(|(key, record)| self.app_info(&key, record)).collect())
+    }
+
+    /// One app.
+    pub(crate) fn app(&self, key: &AppKey) -> Answer<api::App> {
+        let record = self.registry.app(key).map_err(|error| refuse::failed(&error))?;
+        let record = record.ok_or_else(|| refuse::not_found(format!("no app `{}`", key.app)))?;
+        Ok(self.app_info(key, record))
+    }
+
+    /// Serves an app no more, and forgets it. What it kept in its stores stays.
+    pub(crate) fn remove_app(&self, key: &AppKey) -> Answer<()> {
+        let failed = |error| refuse::failed(&error);
+        let mut served = self.served();
+        if !self.registry.remove_app(key).map_err(failed)? {
+            return Err(refuse::not_found(format!("no app `{}`", key.app)));
+        }
+        served.remove(key);
+        self.publish(&served);
+        drop(served);
+        self.sweep().map_err(failed)
+    }
+
+    /// The releases of an app, the last first.
+    pub(crate) fn releases(&self, key: &AppKey) -> Answer<Vec<api::ReleaseInfo>> {
+        let failed = |error| refuse::failed(&error);
+        let app = self.registry.app(key).map_err(failed)?;
+        let app = app.ok_or_else(|| refuse::not_found(format!("no app `{}`", key.app)))?;
+        let releases = self.registry.releases(key).map_err(failed)?;
+        releases
+            .into_iter()
+            .map(|(digest, record)| self.release_info(key, Some(&app), digest, record))
+            .collect()
+    }
+
+    fn app_info(&self, key: &AppKey, record: AppRecord) -> api::App {
+        let port = self.config.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let addresses = self.hosts(key, &record).into_iter().map(|host| format!("http://{host}{port}/"));
+        api::App {
+            tenant: key.tenant.clone(),
+            name: key.app.clone(),
+            addresses: addresses.collect(),
+            domains: record.domains,
+            generation: record.generation,
+            active: record.active.map(|active| api::Active {
+                release: active.release,
+                split: active
+                    .split
+                    .map(|split| api::Split { release: split.release, percent: split.percent }),
+            }),
+            previous: record.previous,
+            created: record.created,
+        }
+    }
+
+    fn release_info(
+        &self,
+        key: &AppKey,
+        app: Option<&AppRecord>,
+        digest: Digest,
+        record: ReleaseRecord,
+    ) -> Answer<api::ReleaseInfo> {
+        let new_capabilities = self.new_capabilities(key, app, &record)?;
+        let ReleaseRecord { number, created, by, version, blobs: _, bytes, capabilities } = record;
+        Ok(api::ReleaseInfo { digest, number, created, by, version, bytes, capabilities, new_capabilities })
+    }
+}

@@ -1,0 +1,169 @@
+//! What belongs to apps besides releases, and who may change it: domains, variables, tokens, the audit log.
+
+use std::collections::BTreeMap;
+
+use tombolo_api as api;
+use tombolo_model::{AppKey, SiteName, TenantName};
+use tombolo_store::records::{AuditRecord, Scope, TokenRecord};
+use tombolo_store::registry::DomainSet;
+
+use super::{Answer, Control};
+use crate::access::{Principal, new_token, now, token_digest};
+use crate::refuse;
+use crate::stage::Stage;
+
+impl<S: Stage> Control<S> {
+    /// Lets an app answer at a host, or no more.
+    pub(crate) fn set_domain(&self, key: &AppKey, domain: &str, answers: bool) -> Answer<api::App> {
+        let failed = |error| refuse::failed(&error);
+        let domain = domain.to_ascii_lowercase();
+        if !is_host(&domain) {
+            return Err(refuse::bad_request(format!(
+                "`{domain}` is no name of a host, expected like `shop.example.com`"
+            )));
+        }
+        if domain == self.config.domain || domain.ends_with(&format!(".{}", self.config.domain)) {
+            return Err(refuse::bad_request(format!(
+                "`{domain}`: hosts below `{}` are named by the node",
+                self.config.domain
+            )));
+        }
+        let mut served = self.served();
+        let changed = self.registry.set_domain(key, &domain, answers).map_err(failed)?;
+        let record = match changed {
+            DomainSet::Done(record) => record,
+            DomainSet::Taken => return Err(refuse::taken(&domain)),
+            DomainSet::NoApp => return Err(refuse::not_found(format!("no app `{}`", key.app))),
+        };
+        if let Some(kept) = served.get_mut(key) {
+            kept.served.hosts = self.hosts(key, &record);
+            self.publish(&served);
+        }
+        drop(served);
+        Ok(self.app_info(key, record))
+    }
+
+    /// The values of an app's variables.
+    pub(super) fn values(&self, key: &AppKey) -> Answer<BTreeMap<String, String>> {
+        let sealed = self.registry.variables(key).map_err(|error| refuse::failed(&error))?;
+        let open = |(name, sealed): (String, Vec<u8>)| {
+            let value = self.seal.open_value(key, &name, &sealed).map_err(|_| {
+                tracing::error!("the variable `{name}` of {key} was sealed with another key than `node.key`");
+                refuse::refused(
+                    "the release cannot be served",
+                    vec![format!("variable `{name}`: set it again")],
+                )
+            })?;
+            Ok((name, value))
+        };
+        sealed.into_iter().map(open).collect()
+    }
+
+    /// The names of an app's variables that were set.
+    pub(crate) fn variables(&self, key: &AppKey) -> Answer<Vec<String>> {
+        let sealed = self.registry.variables(key).map_err(|error| refuse::failed(&error))?;
+        Ok(sealed.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Sets a variable, from the next activation on, or removes it; whether it was there.
+    pub(crate) fn set_variable(&self, key: &AppKey, name: &str, value: Option<&str>) -> Answer<bool> {
+        let is_name = |name: &str| {
+            let mut bytes = name.bytes();
+            bytes.next().is_some_and(|byte| byte.is_ascii_lowercase())
+                && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+                && name.len() <= 255
+        };
+        if !is_name(name) {
+            return Err(refuse::bad_request(format!(
+                "`{name}` is no name of a variable, expected lower_snake"
+            )));
+        }
+        let sealed = value.map(|value| self.seal.seal(key, name, value));
+        self.registry.set_variable(key, name, sealed.as_deref()).map_err(|error| refuse::failed(&error))
+    }
+
+    /// Makes a token.
+    pub(crate) fn make_token(
+        &self,
+        name: String,
+        scope: Scope,
+        expires_in_s: Option<u64>,
+    ) -> Answer<api::MadeToken> {
+        let token = new_token();
+        let digest = token_digest(&token);
+        let expires = expires_in_s.map(|seconds| now().saturating_add(seconds));
+        let record = TokenRecord { name, scope, created: now(), expires };
+        self.registry.add_token(&digest, &record).map_err(|error| refuse::failed(&error))?;
+        Ok(api::MadeToken { id: id_of(&digest.hex()), token })
+    }
+
+    /// The tokens that somebody oversees.
+    pub(crate) fn tokens(&self, by: &Principal) -> Answer<Vec<api::TokenInfo>> {
+        let all = self.registry.tokens().map_err(|error| refuse::failed(&error))?;
+        let all = all.into_iter().filter(|(_, token)| by.oversees(&token.scope));
+        Ok(all.map(|(hex, token)| token_info(&hex, token)).collect())
+    }
+
+    /// Makes a token good for nothing.
+    pub(crate) fn revoke(&self, by: &Principal, id: &str) -> Answer<()> {
+        let failed = |error| refuse::failed(&error);
+        let all = self.registry.tokens().map_err(failed)?;
+        let known = all.iter().find(|(hex, token)| id_of(hex) == id && by.oversees(&token.scope));
+        let (hex, token) = known.ok_or_else(|| refuse::not_found(format!("no token `{id}`")))?;
+        let admins =
+            all.iter().filter(|(_, token)| token.scope == Scope::Admin && token.expires.is_none()).count();
+        if token.scope == Scope::Admin && token.expires.is_none() && admins == 1 {
+            let reason = "it is the last of an admin that does not expire: nobody could make another";
+            return Err(refuse::refused("the token is kept", vec![reason.to_owned()]));
+        }
+        self.registry.remove_token(hex).map(drop).map_err(failed)
+    }
+
+    /// Adds a line to the audit log. If that fails it is said, and what was done stands.
+    pub(crate) fn audit(&self, record: &AuditRecord) {
+        if let Err(error) = self.registry.audit(record) {
+            refuse::failed(&error);
+        }
+    }
+
+    /// The last lines of the audit log.
+    pub(crate) fn audited(
+        &self,
+        tenant: Option<&TenantName>,
+        count_max: usize,
+    ) -> Answer<Vec<api::AuditLine>> {
+        let wanted = |record: &AuditRecord| tenant.is_none() || record.tenant.as_ref() == tenant;
+        let found = self.registry.audited(count_max, wanted).map_err(|error| refuse::failed(&error))?;
+        Ok(found.into_iter().map(crate::audit::line).collect())
+    }
+}
+
+/// Whether a text, in small letters, is the name of a host (RFC 1123 §2.1) and not an address.
+fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let kept = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(kept)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253 && text.split('.').all(is_label) && last.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// What a token is known by: enough of its digest to tell it from all others, and not enough to find it.
+fn id_of(hex: &str) -> String {
+    hex.chars().take(12).collect()
+}
+
+fn token_info(hex: &str, token: TokenRecord) -> api::TokenInfo {
+    let TokenRecord { name, scope, created, expires } = token;
+    let (scope, tenant, app): (_, Option<TenantName>, Option<SiteName>) = match scope {
+        Scope::Admin => (api::ScopeName::Admin, None, None),
+        Scope::Tenant { tenant } => (api::ScopeName::Tenant, Some(tenant), None),
+        Scope::Deploy { tenant, app } => (api::ScopeName::Deploy, Some(tenant), Some(app)),
+        Scope::Read { tenant } => (api::ScopeName::Read, Some(tenant), None),
+    };
+    api::TokenInfo { id: id_of(hex), name, scope, tenant, app, created, expires }
+}

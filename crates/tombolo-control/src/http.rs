@@ -1,0 +1,171 @@
+//! The control interface over HTTP: who asks is known, what is asked is read strictly, and what changes something
+//! is written down.
+//!
+//! Everything that waits for the disk or a compiler does so on a thread that may.
+
+mod apps;
+mod blobs;
+mod read;
+mod tokens;
+mod variables;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Query, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, head, post, put};
+use axum::{Json, Router};
+use serde::Deserialize;
+use tombolo_api::{Problem, problem};
+use tombolo_model::TenantName;
+use tombolo_store::records::AuditRecord;
+
+use crate::access::{Principal, now};
+use crate::control::{Answer, Control};
+use crate::stage::Stage;
+use crate::{openapi, refuse};
+
+pub(crate) use apps::{
+    __path_activate, __path_app, __path_apps, __path_releases, __path_remove, __path_send_release,
+};
+pub(crate) use apps::{__path_add_domain, __path_remove_domain};
+pub(crate) use blobs::{__path_has, __path_missing, __path_send};
+pub(crate) use tokens::{__path_audit, __path_make, __path_revoke, __path_tokens};
+pub(crate) use variables::{__path_set, __path_unset, __path_variables};
+
+/// Bytes of a body, where no more is said.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+type Node<S> = State<Arc<Control<S>>>;
+
+/// The control interface. It has to be served with the addresses of its clients, as
+/// [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info) does.
+pub fn router<S: Stage>(control: Arc<Control<S>>) -> Router {
+    let v1 = Router::new()
+        .route("/blobs/missing", post(blobs::missing::<S>))
+        .route("/blobs/{digest}", head(blobs::has::<S>).put(blobs::send::<S>))
+        .route("/apps", get(apps::apps::<S>))
+        .route("/apps/{app}", get(apps::app::<S>).delete(apps::remove::<S>))
+        .route("/apps/{app}/active", put(apps::activate::<S>))
+        .route("/apps/{app}/releases", get(apps::releases::<S>))
+        .route("/apps/{app}/releases/{digest}", put(apps::send_release::<S>))
+        .route("/apps/{app}/domains/{domain}", put(apps::add_domain::<S>).delete(apps::remove_domain::<S>))
+        .route("/apps/{app}/variables", get(variables::variables::<S>))
+        .route("/apps/{app}/variables/{name}", put(variables::set::<S>).delete(variables::unset::<S>))
+        .route("/tokens", get(tokens::tokens::<S>).post(tokens::make::<S>))
+        .route("/tokens/{id}", delete(tokens::revoke::<S>))
+        .route("/audit", get(tokens::audit::<S>))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&control), gate::<S>));
+    Router::new()
+        .nest("/v1", v1)
+        .route("/v1/openapi.json", get(|| async { Json(openapi::document()) }))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(|| async { "ready\n" }))
+        .method_not_allowed_fallback(|| async {
+            Refused(Problem::new(405, "method", "this cannot be done with it"))
+        })
+        .fallback(|| async { Refused(refuse::not_found("see /v1/openapi.json for what there is")) })
+        .with_state(control)
+}
+
+/// A refusal on its way.
+#[derive(Debug)]
+pub(crate) struct Refused(Problem);
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0)).into_response();
+        let kind = header::HeaderValue::from_static(problem::MEDIA_TYPE);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            let how = header::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
+        }
+        response
+    }
+}
+
+pub(crate) type Done<T> = Result<T, Refused>;
+
+/// Does what may wait for the disk or a compiler.
+async fn work<S: Stage, T: Send + 'static>(
+    control: &Arc<Control<S>>,
+    what: impl FnOnce(&Control<S>) -> Answer<T> + Send + 'static,
+) -> Done<T> {
+    let control = Arc::clone(control);
+    let done = tokio::task::spawn_blocking(move || what(&control)).await;
+    let failed = |error| {
+        tracing::error!("control: {error}");
+        Problem::new(500, "failed", "the node could not do it").detail("its log says why")
+    };
+    Ok(done.map_err(failed)??)
+}
+
+/// Which tenant is meant.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Of {
+    /// Whose app it is: that of the token if it has one, else `default`.
+    #[param(value_type = Option<String>)]
+    tenant: Option<TenantName>,
+}
+
+impl<N: Send + Sync> FromRequestParts<N> for Principal {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &N) -> Done<Self> {
+        Ok(parts.extensions.get::<Self>().cloned().ok_or_else(refuse::unauthorized)?)
+    }
+}
+
+/// Lets nobody by who has no good token, and writes down who changed something or was not allowed to.
+async fn gate<S: Stage>(State(control): Node<S>, mut request: Request, next: Next) -> Response {
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let from = from.map_or_else(|| "-".to_owned(), |from| from.0.ip().to_string());
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_question = request.uri().path().ends_with("/blobs/missing");
+    // As it was asked: the router takes the beginning off.
+    let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |uri| &uri.0).path();
+    let what = format!("{} {path}", request.method());
+    let asked = Query::<Of>::try_from_uri(request.uri()).ok().and_then(|Query(of)| of.tenant);
+
+    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token.and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let principal = match token.map(|(_, token)| token.trim().to_owned()) {
+        Some(token) => work(&control, move |control| control.principal(&token)).await,
+        None => Err(refuse::unauthorized().into()),
+    };
+    let (who, tenant, response) = match principal {
+        Ok(principal) => {
+            let (who, tenant) = (principal.name.clone(), principal.tenant(asked).ok());
+            request.extensions_mut().insert(principal);
+            (who, tenant, next.run(request).await)
+        }
+        Err(refused) => ("-".to_owned(), None, refused.into_response()),
+    };
+    let outcome = response.status();
+    let is_refused = matches!(outcome, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if is_refused || (is_change && !is_question) {
+        let record = AuditRecord { at: now(), who, from, what, outcome: outcome.as_u16(), tenant };
+        // If nobody waits for the answer any more, what was done is written down all the same.
+        let written = tokio::task::spawn_blocking(move || control.audit(&record));
+        if let Err(error) = written.await {
+            tracing::error!("control: cannot write the audit log: {error}");
+        }
+    }
+    response
+}

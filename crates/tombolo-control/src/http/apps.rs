@@ -1,0 +1,160 @@
+//! Apps and their releases.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use tombolo_api::{Activate, App, Problem, ReleaseInfo};
+use tombolo_model::Digest;
+use tombolo_model::release::DOCUMENT_BYTES_MAX;
+
+use super::read::{Asked, At, Sent, named, whole};
+use super::{Done, Node, Of, work};
+use crate::access::{Action, Principal};
+use crate::stage::Stage;
+
+/// The apps of a tenant
+#[utoipa::path(
+    get, path = "/v1/apps", tag = "apps", params(Of),
+    responses((status = 200, body = Vec<App>), (status = "default", body = Problem))
+)]
+pub(crate) async fn apps<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    Asked(of): Asked<Of>,
+) -> Done<Json<Vec<App>>> {
+    let tenant = principal.tenant(of.tenant)?;
+    let apps = work(&control, move |control| control.apps(&tenant)).await?;
+    // Who may see one sees that one.
+    let visible = apps
+        .into_iter()
+        .filter(|app| principal.app(Some(app.tenant.clone()), app.name.clone(), Action::Look).is_ok());
+    Ok(Json(visible.collect()))
+}
+
+/// One app
+#[utoipa::path(
+    get, path = "/v1/apps/{app}", tag = "apps", params(("app" = String, Path), Of),
+    responses((status = 200, body = App), (status = "default", body = Problem))
+)]
+pub(crate) async fn app<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At(app): At<String>,
+    Asked(of): Asked<Of>,
+) -> Done<Json<App>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Look)?;
+    Ok(Json(work(&control, move |control| control.app(&key)).await?))
+}
+
+/// Serve an app no more, and forget its releases and variables
+///
+/// What it kept in its stores stays.
+#[utoipa::path(
+    delete, path = "/v1/apps/{app}", tag = "apps", params(("app" = String, Path), Of),
+    responses((status = 204), (status = "default", body = Problem))
+)]
+pub(crate) async fn remove<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At(app): At<String>,
+    Asked(of): Asked<Of>,
+) -> Done<StatusCode> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Manage)?;
+    work(&control, move |control| control.remove_app(&key)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The releases of an app, the last first
+#[utoipa::path(
+    get, path = "/v1/apps/{app}/releases", tag = "releases", params(("app" = String, Path), Of),
+    responses((status = 200, body = Vec<ReleaseInfo>), (status = "default", body = Problem))
+)]
+pub(crate) async fn releases<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At(app): At<String>,
+    Asked(of): Asked<Of>,
+) -> Done<Json<Vec<ReleaseInfo>>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Look)?;
+    Ok(Json(work(&control, move |control| control.releases(&key)).await?))
+}
+
+/// Send a release
+///
+/// Its files were sent before. It is checked and compiled when this is answered, and not served yet: that is
+/// what an activation does. The app is made if there is none of this name.
+#[utoipa::path(
+    put, path = "/v1/apps/{app}/releases/{digest}", tag = "releases",
+    params(("app" = String, Path), ("digest" = String, Path), Of),
+    request_body(content = Vec<u8>, content_type = "application/json"),
+    responses((status = 200, body = ReleaseInfo), (status = "default", body = Problem))
+)]
+pub(crate) async fn send_release<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At((app, digest)): At<(String, String)>,
+    Asked(of): Asked<Of>,
+    body: Body,
+) -> Done<Json<ReleaseInfo>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Deploy)?;
+    let digest: Digest = named(&digest)?;
+    let document = whole(body, DOCUMENT_BYTES_MAX).await?;
+    let added =
+        work(&control, move |control| control.add_release(&key, &digest, &document, &principal.name)).await?;
+    Ok(Json(added))
+}
+
+/// Make a release what an app serves, for all clients or some
+///
+/// Says the generation that it saw: if somebody changed the app since, nothing happens and the answer is 409.
+#[utoipa::path(
+    put, path = "/v1/apps/{app}/active", tag = "releases", params(("app" = String, Path), Of),
+    request_body = Activate,
+    responses((status = 200, body = App), (status = "default", body = Problem))
+)]
+pub(crate) async fn activate<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At(app): At<String>,
+    Asked(of): Asked<Of>,
+    Sent(wanted): Sent<Activate>,
+) -> Done<Json<App>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Deploy)?;
+    Ok(Json(work(&control, move |control| control.activate(&key, &wanted)).await?))
+}
+
+/// Let an app answer at another host
+///
+/// It takes an admin's token: a node cannot tell whose a host is.
+#[utoipa::path(
+    put, path = "/v1/apps/{app}/domains/{domain}", tag = "apps",
+    params(("app" = String, Path), ("domain" = String, Path), Of),
+    responses((status = 200, body = App), (status = "default", body = Problem))
+)]
+pub(crate) async fn add_domain<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At((app, domain)): At<(String, String)>,
+    Asked(of): Asked<Of>,
+) -> Done<Json<App>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Manage)?;
+    principal.admin()?;
+    Ok(Json(work(&control, move |control| control.set_domain(&key, &domain, true)).await?))
+}
+
+/// Let an app answer at a host no more
+#[utoipa::path(
+    delete, path = "/v1/apps/{app}/domains/{domain}", tag = "apps",
+    params(("app" = String, Path), ("domain" = String, Path), Of),
+    responses((status = 200, body = App), (status = "default", body = Problem))
+)]
+pub(crate) async fn remove_domain<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At((app, domain)): At<(String, String)>,
+    Asked(of): Asked<Of>,
+) -> Done<Json<App>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Manage)?;
+    Ok(Json(work(&control, move |control| control.set_domain(&key, &domain, false)).await?))
+}

@@ -1,0 +1,23 @@
+//! The control plane of a node: what was deployed, what is served, and who may change it.
+//!
+//! Level-triggered: each step states what should be and may be repeated. Blobs come first, then the release that
+//! names them, which is checked and prepared; then an activation, which says the generation that it saw. The
+//! commit of that activation in the [`Registry`](tombolo_store::Registry) is the moment of truth: before it nothing
+//! has changed, after it a crash changes nothing either. What is served is handed to a [`Stage`], which is the
+//! only thing this crate knows of the data plane.
+//!
+//! `control` does it, `http` lets it be asked for, `access` says who may.
+
+mod access;
+mod audit;
+mod control;
+mod http;
+mod openapi;
+mod refuse;
+mod seal;
+mod stage;
+
+pub use control::{Control, ControlConfig, ControlError};
+pub use http::router;
+pub use openapi::document;
+pub use stage::{Candidate, Served, Stage};

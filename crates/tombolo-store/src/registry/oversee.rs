@@ -1,0 +1,135 @@
+//! What belongs to apps besides releases, and who may change it: tokens, variables, the audit log.
+
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use tombolo_model::{AppKey, Digest};
+
+use super::{AUDIT, AUDIT_MAX, Done, Registry, TOKENS, VARIABLES, get, put, range, read, written};
+use crate::error::database;
+use crate::records::{AuditRecord, TokenRecord};
+
+impl Registry {
+    /// Adds a token, by the digest of its text.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn add_token(&self, token: &Digest, record: &TokenRecord) -> Done<()> {
+        self.writing(TOKENS, |_, tokens| put(tokens, &token.hex(), record))
+    }
+
+    /// The token with this digest.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn token(&self, token: &Digest) -> Done<Option<TokenRecord>> {
+        self.reading(TOKENS, |tokens| get(tokens, &token.hex()))
+    }
+
+    /// Every token, by the hex digits of its digest.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn tokens(&self) -> Done<Vec<(String, TokenRecord)>> {
+        self.list(TOKENS, "")
+    }
+
+    /// Whether there is a token: a node without one is new.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn has_tokens(&self) -> Done<bool> {
+        self.reading(TOKENS, |tokens| Ok(!tokens.is_empty().map_err(database("read"))?))
+    }
+
+    /// Revokes the token with these hex digits; whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn remove_token(&self, hex: &str) -> Done<bool> {
+        self.writing(TOKENS, |_, tokens| Ok(tokens.remove(hex).map_err(database("write"))?.is_some()))
+    }
+
+    /// Sets a variable of an app to its sealed value, or removes it; whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn set_variable(&self, app: &AppKey, name: &str, sealed: Option<&[u8]>) -> Done<bool> {
+        self.writing(VARIABLES, |_, variables| {
+            let key = format!("{app}/{name}");
+            let before = match sealed {
+                Some(sealed) => variables.insert(key.as_str(), sealed),
+                None => variables.remove(key.as_str()),
+            };
+            Ok(before.map_err(database("write"))?.is_some())
+        })
+    }
+
+    /// The sealed variables of an app, by name.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn variables(&self, app: &AppKey) -> Done<Vec<(String, Vec<u8>)>> {
+        self.reading(VARIABLES, |variables| {
+            let own = range(&app.to_string());
+            let found =
+                variables.range::<&str>(own.start.as_str()..own.end.as_str()).map_err(database("read"))?;
+            found
+                .map(|entry| {
+                    let (key, value) = entry.map_err(database("read"))?;
+                    let name = key.value().rsplit('/').next().unwrap_or_default().to_owned();
+                    Ok((name, value.value().to_vec()))
+                })
+                .collect()
+        })
+    }
+
+    /// Adds a line to the audit log.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn audit(&self, record: &AuditRecord) -> Done<()> {
+        let transaction = self.database.begin_write().map_err(database("write"))?;
+        {
+            let mut audit = transaction.open_table(AUDIT).map_err(database("write"))?;
+            let last = audit.last().map_err(database("write"))?.map_or(0, |(number, _)| number.value());
+            audit.insert(last + 1, written(record).as_slice()).map_err(database("write"))?;
+            if let Some(oldest) = (last + 1).checked_sub(AUDIT_MAX) {
+                audit.remove(oldest).map_err(database("write"))?;
+            }
+        }
+        transaction.commit().map_err(database("write"))
+    }
+
+    /// The last lines of the audit log that `wanted` takes, the last first.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn audited(
+        &self,
+        count_max: usize,
+        wanted: impl Fn(&AuditRecord) -> bool,
+    ) -> Done<Vec<(u64, AuditRecord)>> {
+        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let audit = transaction.open_table(AUDIT).map_err(database("read"))?;
+        let mut found = Vec::new();
+        for entry in audit.iter().map_err(database("read"))?.rev() {
+            let (number, value) = entry.map_err(database("read"))?;
+            let record = read(value.value())?;
+            if wanted(&record) {
+                found.push((number.value(), record));
+            }
+            if found.len() == count_max {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}

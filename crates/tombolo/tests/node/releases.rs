@@ -1,0 +1,203 @@
+//! Releases: what changes them, what must not be lost, what is refused.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tombolo_testkit::{Connection, Serving};
+
+use crate::{asked, done, refused, sandbox, written};
+
+/// Two releases of `shop` that answer `one` and `two`, and their digests.
+fn two(sandbox: &tombolo_testkit::Sandbox, node: &Serving, token: &str) -> [String; 2] {
+    for text in ["one", "two"] {
+        written(sandbox, text);
+        done(sandbox, &["deploy"]);
+    }
+    let releases = asked(node, token, "/v1/apps/shop/releases");
+    [1, 0].map(|place| releases[place]["digest"].as_str().unwrap().to_owned())
+}
+
+fn generation(node: &Serving, token: &str) -> u64 {
+    asked(node, token, "/v1/apps/shop")["generation"].as_u64().unwrap()
+}
+
+#[test]
+fn a_hundred_activations_drop_no_request() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    let releases = two(&sandbox, &node, &token);
+    let (address, stop) = (node.up.address(), AtomicBool::new(false));
+    let (answered, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| {
+                let mut connection = Connection::open(address);
+                while !stop.load(Ordering::Relaxed) {
+                    let request = "GET / HTTP/1.1\r\nhost: shop.localhost\r\n\r\n";
+                    let answer = connection.send(request).answer();
+                    let good = answer.is_some_and(|answer| {
+                        answer.status == 200 && matches!(answer.body.as_slice(), b"one" | b"two")
+                    });
+                    if !good {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                        connection = Connection::open(address);
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let first = generation(&node, &token);
+        for step in 0..100 {
+            let release = &releases[step as usize % 2];
+            let order = format!(r#"{{"release":"{release}","generation":{}}}"#, first + step);
+            let answer = node.order("PUT", "/v1/apps/shop/active", &token, Some(&order));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            // What was asked for is what is served once it is answered.
+            let expected = ["one", "two"][step as usize % 2];
+            assert_eq!(node.get("shop.localhost", "/").text(), expected);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(failed.load(Ordering::Relaxed), 0, "of {}", answered.load(Ordering::Relaxed));
+    assert!(answered.load(Ordering::Relaxed) > 100);
+}
+
+#[test]
+fn of_two_that_change_an_app_at_once_the_second_is_told() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    let [one, two] = two(&sandbox, &node, &token);
+    let seen = generation(&node, &token);
+    let order = |release: &str| format!(r#"{{"release":"{release}","generation":{seen}}}"#);
+    assert_eq!(node.order("PUT", "/v1/apps/shop/active", &token, Some(&order(&one))).status, 200);
+    let late = node.order("PUT", "/v1/apps/shop/active", &token, Some(&order(&two)));
+    let problem: serde_json::Value = serde_json::from_slice(&late.body).unwrap();
+    assert_eq!((late.status, problem["generation"].as_u64()), (409, Some(seen + 1)), "{problem}");
+    assert_eq!(late.header("content-type"), Some("application/problem+json"));
+    assert_eq!(node.get("shop.localhost", "/").text(), "one");
+}
+
+/// A crash leaves what was served before, or what was asked for.
+#[test]
+fn a_crash_at_any_time_leaves_one_of_two_releases() {
+    let sandbox = sandbox();
+    let (mut node, token) = Serving::first(&sandbox);
+    let releases = two(&sandbox, &node, &token);
+    let mut before = "two".to_owned();
+    for round in 0..CRASHES {
+        let wanted = usize::from(before == "one");
+        let order =
+            format!(r#"{{"release":"{}","generation":{}}}"#, releases[wanted], generation(&node, &token));
+        let control = node.control;
+        let head = format!(
+            "PUT /v1/apps/shop/active HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {token}\r\n\
+             content-length: {}\r\n\r\n{order}",
+            order.len()
+        );
+        let mut connection = Connection::open(control);
+        connection.send(head);
+        // From before it is read to after it is answered, a little later each time.
+        std::thread::sleep(std::time::Duration::from_micros(50 * (round as u64 % 64)));
+        node.up.kill();
+        let answered = connection.answer().is_some_and(|answer| answer.status == 200);
+        node = Serving::start(&sandbox);
+        let now = node.get("shop.localhost", "/").text();
+        let after = ["one", "two"][wanted];
+        assert!(now == before || now == after, "round {round}: it answers {now:?}");
+        assert!(!answered || now == after, "round {round}: what was answered is lost");
+        before = now;
+    }
+}
+
+/// How often it crashes.
+const CRASHES: usize = 200;
+
+#[test]
+fn a_split_gives_some_clients_another_release() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    let [_, two] = two(&sandbox, &node, &token);
+    written(&sandbox, "three");
+    assert!(done(&sandbox, &["deploy", "--split", "30"]).contains("is active for 30 %"));
+    let app = asked(&node, &token, "/v1/apps/shop");
+    assert_eq!(
+        (app["active"]["release"].as_str(), app["active"]["split"]["percent"].as_u64()),
+        (Some(two.as_str()), Some(30))
+    );
+    // One client is on one side.
+    let first = node.get("shop.localhost", "/").text();
+    for _ in 0..5 {
+        assert_eq!(node.get("shop.localhost", "/").text(), first);
+    }
+    assert!(done(&sandbox, &["promote", "shop"]).contains("serves release 3"), "the one that some had");
+    assert_eq!(node.get("shop.localhost", "/").text(), "three");
+    assert!(refused(&sandbox, &["promote", "shop", "9"]).contains("no release `9`"));
+}
+
+#[test]
+fn what_a_release_newly_may_do_has_to_be_meant() {
+    let sandbox = sandbox();
+    let (node, _) = Serving::first(&sandbox);
+    sandbox.web_app("");
+    done(&sandbox, &["deploy"]);
+    sandbox.web_app("key_value_stores = [\"default\"]\nallowed_outbound_hosts = [\"https://example.com\"]");
+    let reason = refused(&sandbox, &["deploy"]);
+    assert!(reason.contains("component `web`: key-value store `default`"), "{reason}");
+    assert!(
+        reason.contains("connections to `https://example.com`") && reason.contains("--approve"),
+        "{reason}"
+    );
+    assert_eq!(node.get("app.localhost", "/").status, 200, "what was served still is");
+    assert!(done(&sandbox, &["deploy", "--approve"]).contains("release 2"));
+}
+
+#[test]
+fn variables_are_sealed_and_hold_from_the_next_activation_on() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    sandbox.web_app(
+        "[variables]\ngreeting = { required = true }\n[component.web.variables]\ng = \"{{ greeting }}\"",
+    );
+    let reason = refused(&sandbox, &["deploy"]);
+    assert!(reason.contains("greeting"), "{reason}");
+    let set = sandbox.tombolo_reading("hunter2\n", &["secret", "set", "app", "greeting"]);
+    assert_eq!((set.code, set.stdout.as_str()), (Some(0), ""));
+    assert!(done(&sandbox, &["deploy"]).contains("release 1"));
+    assert_eq!(done(&sandbox, &["variables", "list", "app"]), "greeting\n");
+    let value = node.order("GET", "/v1/apps/app/variables/greeting", &token, None);
+    assert_eq!(value.status, 405, "nothing tells a value");
+    for file in ["registry.redb", "node.key"] {
+        let bytes = std::fs::read(node.up.path(&sandbox.path().join("data/tombolo").join(file))).unwrap();
+        assert!(!bytes.windows(7).any(|part| part == b"hunter2"), "{file}");
+    }
+    assert_eq!(done(&sandbox, &["variables", "remove", "app", "greeting"]), "");
+    assert!(refused(&sandbox, &["variables", "set", "app", "No-Name", "x"]).contains("lower_snake"));
+}
+
+#[test]
+fn the_oldest_releases_go_and_those_in_use_stay() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    drop(node);
+    let command = sandbox.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--control",
+        "127.0.0.1:0",
+        "--releases-max",
+        "3",
+    ]);
+    let node = Serving::spawn(command);
+    sandbox.tombolo_reading(&token, &["login", &format!("http://{}", node.control)]);
+    for text in ["one", "two", "three", "four", "five"] {
+        written(&sandbox, text);
+        // The first stays active.
+        let more: &[&str] = if text == "one" { &["deploy"] } else { &["deploy", "--no-activate"] };
+        done(&sandbox, more);
+    }
+    let releases = asked(&node, &token, "/v1/apps/shop/releases");
+    let numbers: Vec<_> =
+        releases.as_array().unwrap().iter().map(|release| release["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [5, 4, 3, 1]);
+    assert_eq!(node.get("shop.localhost", "/").text(), "one");
+}

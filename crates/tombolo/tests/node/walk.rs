@@ -1,0 +1,111 @@
+//! What a newcomer does, and what they see.
+
+use tombolo_testkit::Serving;
+
+use crate::{done, refused, sandbox, written};
+
+#[test]
+fn a_newcomer_deploys_changes_and_rolls_back() {
+    let sandbox = sandbox();
+    let (node, _) = Serving::first(&sandbox);
+    let port = node.up.address().port();
+    sandbox.web_app("");
+    let said = done(&sandbox, &["deploy"]);
+    assert!(said.starts_with("app release 1 (") && said.contains("is active"), "{said}");
+    assert!(said.contains(&format!("http://app.localhost:{port}/")), "{said}");
+    let answer = node.get(&format!("app.localhost:{port}"), "/");
+    assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
+    assert_eq!(node.get("other.localhost", "/").status, 404, "no other host is anybody's");
+
+    // Something changes.
+    sandbox.web_app("[component.web.tool.tombolo]\nmemory_mib_max = 32");
+    assert!(done(&sandbox, &["deploy"]).contains("release 2"));
+    let listed = done(&sandbox, &["releases", "app"]);
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines.len() == 2 && lines[0].trim_end().ends_with("active"), "{listed}");
+    assert!(lines[1].trim_end().ends_with("previous"), "{listed}");
+
+    assert!(done(&sandbox, &["rollback", "app"]).contains("app serves release 1"));
+    assert_eq!(node.get("app.localhost", "/").status, 200);
+    assert!(done(&sandbox, &["releases", "app"]).lines().nth(1).unwrap().trim_end().ends_with("active"));
+    // Where a rollback leads is where one came from.
+    assert!(done(&sandbox, &["rollback", "app"]).contains("app serves release 2"));
+    assert!(done(&sandbox, &["apps"]).contains("http://app.localhost"));
+}
+
+#[test]
+fn a_component_alone_can_be_deployed() {
+    let sandbox = sandbox();
+    let (node, _) = Serving::first(&sandbox);
+    sandbox.guest("web", "My_App.wasm");
+    assert!(done(&sandbox, &["deploy", "My_App.wasm"]).starts_with("my-app release 1"));
+    assert_eq!(node.get("my-app.localhost", "/").text(), "hello");
+    assert!(done(&sandbox, &["deploy", "My_App.wasm", "--name", "other"]).starts_with("other release 1"));
+    assert_eq!(node.get("other.localhost", "/").text(), "hello");
+}
+
+#[test]
+fn what_is_served_is_served_again_after_a_restart() {
+    let sandbox = sandbox();
+    let (node, _) = Serving::first(&sandbox);
+    written(&sandbox, "one");
+    done(&sandbox, &["deploy"]);
+    assert!(node.up.stop().success());
+    let node = Serving::start(&sandbox);
+    assert_eq!(node.get("shop.localhost", "/").text(), "one");
+    assert!(!node.up.said("Listening").contains("told this once"), "a token is told once");
+}
+
+#[test]
+fn only_what_the_node_lacks_travels() {
+    let sandbox = sandbox();
+    let (_node, _) = Serving::first(&sandbox);
+    sandbox.file("assets/a.css", "a");
+    sandbox.file("assets/b.css", "b");
+    let assets =
+        |manifest: &str| format!("{manifest}files = [{{ source = \"assets\", destination = \"/\" }}]\n");
+    sandbox.web_app(&assets(""));
+    assert!(sandbox.tombolo(&["deploy"]).stderr.contains("Sending 3 files"));
+    sandbox.file("assets/b.css", "changed");
+    let second = sandbox.tombolo(&["deploy"]);
+    assert!(second.stderr.contains("Sending 1 files, 1 kB; 2 are there"), "{}", second.stderr);
+    let third = sandbox.tombolo(&["deploy"]);
+    assert!(third.stderr.is_empty() && third.stdout.contains("release 2"), "nothing changed: {third:?}");
+}
+
+#[test]
+fn who_is_not_logged_in_is_told_how() {
+    let sandbox = sandbox();
+    written(&sandbox, "one");
+    assert!(refused(&sandbox, &["deploy"]).contains("tombolo login"));
+    let (node, _) = Serving::first(&sandbox);
+    let url = format!("http://{}", node.control);
+    let wrong = sandbox.tombolo_reading("tbl_wrong\n", &["login", &url]);
+    assert!(wrong.code == Some(1) && wrong.stderr.contains("does not know this token"), "{wrong:?}");
+    drop(node);
+    assert!(refused(&sandbox, &["apps"]).contains("cannot reach the node"));
+}
+
+/// The commands of `docs/node.md`, word for word, one after the other.
+#[test]
+fn the_commands_of_the_page_work() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    sandbox.guest("web", "hello.wasm");
+    // The same with a section more, which does nothing: another file.
+    let mut changed = std::fs::read(tombolo_testkit::guest("web")).unwrap();
+    changed.extend([0, 2, 1, b'x']);
+    sandbox.file("changed.wasm", changed);
+    let text = std::fs::read_to_string(tombolo_testkit::root().join("docs/node.md")).unwrap();
+    let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    tombolo ")).collect();
+    assert!(commands.len() >= 12, "{commands:?}");
+    let control = format!("http://{}", node.control);
+    for command in commands {
+        let command = command.replace("http://127.0.0.1:3001", &control);
+        let arguments: Vec<&str> = command.split_whitespace().collect();
+        let finished = sandbox.tombolo_reading(&token, &arguments);
+        assert_eq!(finished.code, Some(0), "{command}: {}", finished.stderr);
+    }
+    assert_eq!(node.get("hello.localhost", "/").text(), "hello");
+    assert!(done(&sandbox, &["releases", "hello"]).lines().next().unwrap().trim_end().ends_with("active"));
+}
