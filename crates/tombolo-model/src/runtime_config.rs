@@ -16,6 +16,7 @@ use toml::de::DeValue;
 use crate::manifest::ManifestError;
 use crate::manifest::fields::{Document, Fields, Placed};
 use crate::manifest::read::{lower_snake, required};
+use crate::networking::{self, Networking};
 
 /// A runtime configuration, with paths as they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct RuntimeConfig {
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Where values of variables come from; the first that has one counts.
     pub variables: Vec<VariablesProvider>,
+    /// What holds for connections to other hosts.
+    pub networking: Networking,
 }
 
 /// Where a key-value store is.
@@ -84,16 +87,10 @@ pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
         key_value_stores: key_value_stores(&root)?,
         sqlite_databases: sqlite_databases(&root)?,
         variables: variables(&root)?,
+        networking: networking::read(&root)?,
     };
     for (field, hint) in [
         ("llm_compute", "inference comes with a later version"),
-        ("outbound_networking", "which addresses a host opens is in docs/manifest.md"),
-        ("outbound_http", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_redis", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_pg", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_mysql", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_mqtt", "bound connections with `outbound_connections_max` in the manifest"),
-        ("client_tls", "guests trust the roots that browsers trust"),
         ("state_dir", "data is kept in `.tombolo` beside the app"),
         ("log_dir", "logs are kept in `.tombolo/logs` beside the app"),
     ] {
@@ -233,6 +230,7 @@ mod tests {
                     VariablesProvider::Environment { prefix: "APP".into(), dotenv: Some("vars.env".into()) },
                     VariablesProvider::Environment { prefix: VARIABLE_PREFIX.into(), dotenv: None },
                 ],
+                ..RuntimeConfig::default()
             }
         );
         assert_eq!(parse("runtime.toml", "").unwrap(), RuntimeConfig::default());

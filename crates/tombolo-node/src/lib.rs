@@ -8,8 +8,10 @@ mod load;
 mod logs;
 mod messages;
 mod node;
+mod trust;
 
 pub use load::LoadError;
 pub use node::{Node, NodeConfig, NodeError, Server};
 pub use tombolo_gateway::{Drain, GatewayConfig};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};
+pub use trust::{Trust, TrustError};

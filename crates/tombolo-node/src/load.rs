@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use crate::files::{self, FilesError};
 use crate::messages::{self, Wanted};
+use crate::trust::Trust;
 use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
-use tombolo_egress::{Egress, EgressConfig};
+use tombolo_egress::{Common, Egress, EgressConfig};
 use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
@@ -135,6 +136,9 @@ pub(crate) struct Loader<'a> {
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// Over what every component says.
     pub(crate) isolation: Option<Isolation>,
+    /// What holds for connections of all components, and how they are encrypted.
+    pub(crate) common: &'a Arc<Common>,
+    pub(crate) trust: &'a Trust,
     pub(crate) logs: LogSender,
     /// When code comes into memory.
     pub(crate) load: Load,
@@ -274,8 +278,11 @@ impl Loader<'_> {
         let bytes = fs::read(&path).map_err(failed)?;
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let egress = Egress::new(EgressConfig {
+            allowed: Arc::clone(&outbound),
+            common: Arc::clone(self.common),
             connections_max: component.limits.outbound_connections_max,
-            ..EgressConfig::to(Arc::clone(&outbound))
+            tls: Arc::clone(self.trust.usual()),
+            tls_to: self.trust.of(component.id.as_str()),
         });
         let grants = Grants::of(self.capabilities, &app.name, component, &egress)?;
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
@@ -291,7 +298,12 @@ impl Loader<'_> {
                 environment: self.environment(component),
                 directories,
                 keeper: copies.map(|copies| copies as Arc<dyn Any + Send + Sync>),
-                network: Arc::new(Network { allowed: outbound, names, ..Network::default() }),
+                network: Arc::new(Network {
+                    allowed: outbound,
+                    names,
+                    blocked: Arc::clone(&self.common.blocked),
+                    ..Network::default()
+                }),
                 input: Input::Empty,
                 output: Output::Logged {
                     component: component.id.as_str().into(),

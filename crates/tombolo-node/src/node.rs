@@ -17,7 +17,9 @@ use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
+use tombolo_egress::Common;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_model::networking::Networking;
 use tombolo_model::site::Sites;
 use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
@@ -26,6 +28,7 @@ use tombolo_store::{ArtefactCache, StoreError};
 use crate::load::{LoadError, Loaded, Loader};
 use crate::logs::Logs;
 use crate::messages::Subscriptions;
+use crate::trust::Trust;
 
 /// Everything a node is started with.
 pub struct NodeConfig {
@@ -47,6 +50,10 @@ pub struct NodeConfig {
     pub environment: BTreeMap<String, String>,
     /// How requests of every component are kept apart, over what the app says.
     pub isolation: Option<Isolation>,
+    /// What holds for guests' connections to other hosts.
+    pub networking: Networking,
+    /// How those are encrypted.
+    pub trust: Trust,
     /// Settings of the engine.
     pub engine: EngineConfig,
     /// Where components are compiled.
@@ -79,6 +86,8 @@ struct Parts {
     state: PathBuf,
     environment: BTreeMap<String, String>,
     isolation: Option<Isolation>,
+    common: Arc<Common>,
+    trust: Trust,
 }
 
 impl Parts {
@@ -92,6 +101,8 @@ impl Parts {
             state: &self.state,
             environment: &self.environment,
             isolation: self.isolation,
+            common: &self.common,
+            trust: &self.trust,
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
@@ -135,6 +146,8 @@ impl Node {
             artefacts,
             environment,
             isolation,
+            networking,
+            trust,
             engine,
             compiler,
             gateway,
@@ -173,6 +186,8 @@ impl Node {
             state,
             environment,
             isolation,
+            common: Common::new(&networking),
+            trust,
         };
         let mut has_routes = true;
         parts.load(app, |table| {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tombolo_model::networking::Networking;
 use tombolo_model::runtime_config::{self, VariablesProvider};
 use tombolo_model::{KeyValueStore, RuntimeConfig, dotenv};
 
@@ -21,6 +22,8 @@ pub(crate) struct Operator {
     pub(crate) databases: BTreeMap<String, PathBuf>,
     /// Values of variables, by name.
     pub(crate) values: Values,
+    /// What holds for connections to other hosts.
+    pub(crate) networking: Networking,
 }
 
 impl Operator {
@@ -51,7 +54,14 @@ impl Operator {
         for path in config.sqlite_databases.values_mut() {
             *path = absolute(path)?;
         }
-        Ok(Self { stores: config.key_value_stores, databases: config.sqlite_databases, values })
+        for tls in &mut config.networking.client_tls {
+            let identity = tls.identity.iter_mut().flat_map(|own| [&mut own.certificates, &mut own.key]);
+            for path in tls.trust.file.iter_mut().chain(identity) {
+                *path = folder.join(&*path);
+            }
+        }
+        let RuntimeConfig { key_value_stores: stores, sqlite_databases: databases, networking, .. } = config;
+        Ok(Self { stores, databases, values, networking })
     }
 }
 
