@@ -72,7 +72,7 @@ impl Bounds {
     }
 
     /// A connection of this protocol waits for its next request.
-    pub(crate) fn parked(&self, protocol: Protocol) {
+    pub fn parked(&self, protocol: Protocol) {
         for bound in self.of(Some(protocol)) {
             bound.parked.notify_one();
         }

@@ -372,10 +372,11 @@ mod tests {
         let held = second.unwrap();
         assert!(matches!(one.connect(&to("mqtt", at.host, at.port)).await, Err(EgressError::Busy)));
         // Two in all.
-        let _http = one.connect(&to("http", at.host, at.port)).await.unwrap();
-        let third = one.connect(&to("http", at.host, at.port));
+        let http = to("http", at.host, at.port);
+        let _http = one.connect(&http).await.unwrap();
+        let third = one.connect(&http);
         assert!(tokio::time::timeout(Duration::from_millis(20), third).await.is_err());
         drop(held);
-        one.connect(&to("http", at.host, at.port)).await.unwrap();
+        one.connect(&http).await.unwrap();
     }
 }

@@ -154,7 +154,7 @@ pub(crate) fn read(root: &Fields<'_>) -> Result<Networking, ManifestError> {
         match protocol {
             Protocol::Http => {
                 networking.http_connections_end = table.flag("connection_pooling")? == Some(false);
-                if let Some(placed) = table.integer("max_concurrent_requests")? {
+                if let Some(placed) = table.count("max_concurrent_requests")? {
                     if max.is_some() {
                         let message =
                             "`max_concurrent_requests` is the old name of `max_connections`, expected one";
@@ -166,7 +166,7 @@ pub(crate) fn read(root: &Fields<'_>) -> Result<Networking, ManifestError> {
             }
             Protocol::Mqtt => {
                 networking.mqtt_message_bytes_max =
-                    table.integer("max_payload_size_bytes")?.map(|bytes| bytes.value);
+                    table.count("max_payload_size_bytes")?.map(|bytes| bytes.value);
             }
             _ => {}
         }
@@ -183,7 +183,7 @@ const COUNT_MAX: u64 = 1 << 20;
 
 fn count(table: &Fields<'_>, field: &'static str) -> Result<Option<u32>, ManifestError> {
     let number = |Placed { value, .. }: Placed<u64>| u32::try_from(value.min(COUNT_MAX)).unwrap_or(u32::MAX);
-    Ok(table.integer(field)?.map(number))
+    Ok(table.count(field)?.map(number))
 }
 
 fn blocked(table: &Fields<'_>) -> Result<BlockedNetworks, ManifestError> {
@@ -318,7 +318,7 @@ mod tests {
             ),
             (
                 "[outbound_networking]\nmax_socket_connections = 1\n".to_owned(),
-                "runtime.toml:2:1: `outbound_networking.max_socket_connections` is not supported by this version \
+                "runtime.toml:2:26: `outbound_networking.max_socket_connections` is not supported by this version \
                  of tombolo [which sockets of a guest are open is not known here]",
             ),
             (
