@@ -331,12 +331,12 @@ mod tests {
             ),
             (
                 format!("{tls}hosts = [\"b\"]\nclient_cert_file = \"c.pem\"\n"),
-                "runtime.toml:1:1: `[[client_tls]]` has no `client_private_key_file`, expected the key of \
+                "runtime.toml:1:1: `[client_tls]` has no `client_private_key_file`, expected the key of \
                  `client_cert_file`",
             ),
             (
                 format!("{tls}hosts = [\"b\"]\nca_use_platform_roots = false\n"),
-                "runtime.toml:1:1: `[[client_tls]]` has no `ca_roots_file`, expected one source of roots: \
+                "runtime.toml:1:1: `[client_tls]` has no `ca_roots_file`, expected one source of roots: \
                  `ca_roots_file`, `ca_use_webpki_roots` or `ca_use_platform_roots`",
             ),
         ] {

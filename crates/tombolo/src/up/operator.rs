@@ -1,4 +1,4 @@
-//! What the operator says: files of stores and databases, and values of variables.
+//! What the operator says: files of stores and databases, values of variables, who answers for language models.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tombolo_model::networking::Networking;
 use tombolo_model::runtime_config::{self, VariablesProvider};
-use tombolo_model::{KeyValueStore, RuntimeConfig, dotenv};
+use tombolo_model::{KeyValueStore, LlmCompute, RuntimeConfig, dotenv};
 
 use crate::failure::Failure;
 
@@ -20,6 +20,8 @@ pub(crate) struct Operator {
     pub(crate) stores: BTreeMap<String, KeyValueStore>,
     /// Files of databases, by label.
     pub(crate) databases: BTreeMap<String, PathBuf>,
+    /// Who answers for large language models.
+    pub(crate) llm: Option<LlmCompute>,
     /// Values of variables, by name.
     pub(crate) values: Values,
     /// What holds for connections to other hosts.
@@ -60,8 +62,9 @@ impl Operator {
                 *path = folder.join(&*path);
             }
         }
-        let RuntimeConfig { key_value_stores: stores, sqlite_databases: databases, networking, .. } = config;
-        Ok(Self { stores, databases, values, networking })
+        let RuntimeConfig { key_value_stores: stores, sqlite_databases: databases, llm, networking, .. } =
+            config;
+        Ok(Self { stores, databases, llm, values, networking })
     }
 }
 
