@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component, KeyValueStore};
+use tombolo_model::{AppName, Component, Configuration, KeyValueStore};
 use tombolo_redis::{Address, Connector, Pool};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 use wasmtime::component::{HasData, Linker};
@@ -83,8 +83,8 @@ impl HasData for HasKv {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
-    let (view, table, memory) = guest.view_and_memory::<View>();
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
+    let (view, table, memory) = guest.view_and_memory::<View>(access);
     Host { view, table, memory }
 }
 
@@ -106,13 +106,36 @@ impl Capability for Kv {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin2::key_value::add_to_linker::<_, HasKv>(linker, host)?;
-        wasi::store::add_to_linker::<_, HasKv>(linker, host)?;
-        wasi::atomics::add_to_linker::<_, HasKv>(linker, host)?;
-        wasi::batch::add_to_linker::<_, HasKv>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::KeyValueStores
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin2::key_value::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "fermyon:spin/key-value@2.0.0")?,
+            host,
+        )?;
+        wasi::store::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "wasi:keyvalue/store@0.2.0-draft2")?,
+            host,
+        )?;
+        wasi::atomics::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "wasi:keyvalue/atomics@0.2.0-draft2")?,
+            host,
+        )?;
+        wasi::batch::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "wasi:keyvalue/batch@0.2.0-draft2")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3::key_value::add_to_linker::<_, HasKv>(linker, host)?;
+            spin3::key_value::add_to_linker_instance::<_, HasKv>(
+                &mut access.instance(linker, "spin:key-value/key-value@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

@@ -28,9 +28,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
 
 use pool::{Database, OpenError};
@@ -105,9 +105,9 @@ impl HasData for HasSqlite {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
     let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>();
+    let (view, table) = guest.view::<View>(access);
     Host { view, table, account }
 }
 
@@ -124,11 +124,28 @@ impl Capability for Sqlite {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin2::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
-        spin3::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::SqliteDatabases
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin2::sqlite::add_to_linker_instance::<_, HasSqlite>(
+            &mut access.instance(linker, "fermyon:spin/sqlite@2.0.0")?,
+            host,
+        )?;
+        spin3::sqlite::add_to_linker_instance::<_, HasSqlite>(
+            &mut access.instance(linker, "spin:sqlite/sqlite@3.0.0")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3_1::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
+            spin3_1::sqlite::add_to_linker_instance::<_, HasSqlite>(
+                &mut access.instance(linker, "spin:sqlite/sqlite@3.1.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

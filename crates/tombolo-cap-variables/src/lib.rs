@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{Accessor, HasData, Linker};
 
 mod sync {
@@ -69,8 +69,8 @@ impl HasData for HasVariables {
 
 struct Host<'a>(&'a View);
 
-fn host(guest: &mut Guest) -> Host<'_> {
-    Host(guest.view::<View>().0)
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
+    Host(guest.view::<View>(access).0)
 }
 
 impl Capability for Variables {
@@ -89,11 +89,28 @@ impl Capability for Variables {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin2::add_to_linker::<_, HasVariables>(linker, host)?;
-        config::add_to_linker::<_, HasVariables>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::Variables
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin2::add_to_linker_instance::<_, HasVariables>(
+            &mut access.instance(linker, "fermyon:spin/variables@2.0.0")?,
+            host,
+        )?;
+        config::add_to_linker_instance::<_, HasVariables>(
+            &mut access.instance(linker, "wasi:config/store@0.2.0-draft-2024-09-27")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3::add_to_linker::<_, HasVariables>(linker, host)?;
+            spin3::add_to_linker_instance::<_, HasVariables>(
+                &mut access.instance(linker, "spin:variables/variables@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 pub mod adapt;
 pub mod candidate;
+mod denied;
 mod link;
 mod log_budget;
 pub mod network;
@@ -15,7 +16,8 @@ pub mod output;
 pub mod snapshot;
 mod world;
 
-pub use link::{link, provides};
+pub use denied::{configuration, link_denied};
+pub use link::{configured, link, provides};
 pub use log_budget::LogBudget;
 pub use network::Network;
 pub use outbound::{Inside, OUTBOUND_BYTES_MAX, Outbound, OutboundView, Part, Sent};

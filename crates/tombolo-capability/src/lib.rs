@@ -6,6 +6,7 @@
 //! bound, its WASI contexts and the views it has opened. [`conformance`] is what every capability
 //! must pass.
 
+mod access;
 mod capability;
 pub mod conformance;
 mod guest;
@@ -16,6 +17,7 @@ mod outbound;
 mod parts;
 mod turns;
 
+pub use access::Access;
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
 pub use memory::{HeldMemory, HostMemory, MemoryBudget, MemoryExceeded};

@@ -4,13 +4,14 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
+//! [`dependency`] (what is composed into its components), [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
 //! [`runtime_config`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
-//! addresses a grant opens), [`outbound`], [`route`] and [`site`], [`release`] (what is deployed).
+//! addresses a grant opens), [`outbound`], [`package`] (code of a registry), [`route`] and [`site`], [`release`] (what is deployed).
 
 pub mod address;
 pub mod app;
 pub mod assets;
+pub mod dependency;
 pub mod digest;
 pub mod dotenv;
 pub mod file_glob;
@@ -19,16 +20,21 @@ pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod outbound;
+pub mod package;
 pub mod reach;
 pub mod release;
 pub mod route;
 pub mod runtime_config;
 pub mod site;
 
-pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
+pub use app::{
+    About, App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse, Variable,
+};
 pub use assets::StaticAssets;
+pub use dependency::{Configuration, Dependency, DependencyName, Inherited, Middleware, Part};
 pub use digest::{Digest, DigestError};
 pub use limits::{Isolation, Limits};
 pub use name::{AppKey, AppName, ComponentId, NameError, SiteName, TenantName};
+pub use package::{Package, PackageVersion};
 pub use release::Release;
 pub use runtime_config::{KeyValueStore, RuntimeConfig};

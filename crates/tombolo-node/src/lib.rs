@@ -8,8 +8,11 @@ mod load;
 mod logs;
 mod messages;
 mod node;
+mod parts;
 
 pub use load::LoadError;
 pub use node::{Node, NodeConfig, NodeError, Server};
+/// What guests may do in their files.
+pub use tombolo_cap_wasi::Access;
 pub use tombolo_gateway::{Drain, GatewayConfig};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};

@@ -16,6 +16,7 @@ use tombolo_cap_postgres::Postgres;
 use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
+use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
 use tombolo_model::site::Sites;
@@ -45,6 +46,9 @@ pub struct NodeConfig {
     pub sqlite_at_start: Vec<String>,
     /// Given to every component, over its own environment.
     pub environment: BTreeMap<String, String>,
+    /// What components may do in the files they read: if they may write, each has copies of its own until it is loaded
+    /// anew, and what it writes there is bounded by nothing but the disk.
+    pub files: Access,
     /// How requests of every component are kept apart, over what the app says.
     pub isolation: Option<Isolation>,
     /// Settings of the engine.
@@ -78,6 +82,7 @@ struct Parts {
     root: PathBuf,
     state: PathBuf,
     environment: BTreeMap<String, String>,
+    files: Access,
     isolation: Option<Isolation>,
 }
 
@@ -91,6 +96,7 @@ impl Parts {
             root: &self.root,
             state: &self.state,
             environment: &self.environment,
+            files: self.files,
             isolation: self.isolation,
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
@@ -134,6 +140,7 @@ impl Node {
             state,
             artefacts,
             environment,
+            files,
             isolation,
             engine,
             compiler,
@@ -172,6 +179,7 @@ impl Node {
             root,
             state,
             environment,
+            files,
             isolation,
         };
         let mut has_routes = true;

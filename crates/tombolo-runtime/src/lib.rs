@@ -4,8 +4,10 @@
 //! [`Prepared`] component, compiled once and cached; a [`Service`] answers HTTP requests with a
 //! fresh instance each; [`command`] and [`invoke`] run programs and functions.
 
+mod artefact;
 pub mod command;
 pub mod compile;
+pub mod compose;
 mod engine;
 mod exchange;
 pub mod inspect;
@@ -20,6 +22,7 @@ mod totals;
 mod trigger;
 
 pub use compile::Compiler;
+pub use compose::Parts;
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
 pub use messages::{Delivery, Placed};

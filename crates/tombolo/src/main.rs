@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), environment()),
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
-        Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
+        Command::Inspect(inspect) => inspect.run(environment(), &mut io::stdout().lock()),
         Command::Compile(compile) => compile.run(),
         Command::Doctor(doctor) => {
             let cache = cache::folder(|name| std::env::var_os(name));

@@ -6,8 +6,11 @@
 //!
 //! Source: Spin, `crates/manifest/src/schema/v2.rs`.
 
+mod about;
 mod assets;
+mod dependencies;
 pub(crate) mod fields;
+mod grants;
 mod profile;
 pub(crate) mod read;
 mod redis;
@@ -18,7 +21,7 @@ mod template;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::app::App;
+use crate::app::{App, Variable};
 
 /// Why a manifest, or a runtime configuration, was refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,17 @@ impl std::error::Error for ManifestError {}
 /// The first thing that is wrong, in the order of the file's tables.
 pub fn parse(file: &str, text: &str, values: &BTreeMap<String, String>) -> Result<App, ManifestError> {
     parse_profile(file, text, values, None)
+}
+
+/// The variables that the manifest `text` declares, whether they have a value or not.
+///
+/// # Errors
+///
+/// If it is not TOML, or they are not declared as variables are.
+pub fn variables(file: &str, text: &str) -> Result<BTreeMap<String, Variable>, ManifestError> {
+    let document = fields::Document { file, text };
+    let table = document.parse()?;
+    read::variables(&fields::Fields::root(&document, &table))
 }
 
 /// The same where components are what a build profile makes them, if one is chosen.

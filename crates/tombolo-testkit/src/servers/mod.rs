@@ -6,3 +6,4 @@ pub mod mysql;
 pub mod postgres;
 mod process;
 pub mod redis;
+pub mod registry;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tombolo_model::{App, AppName, Component, ComponentId, HttpTrigger, manifest};
+use tombolo_model::{About, App, AppName, Component, ComponentId, HttpTrigger, manifest};
 
 use crate::failure::Failure;
 
@@ -109,12 +109,15 @@ fn bare(file: &Path) -> App {
     App {
         name: AppName::from_text(&stem),
         version: None,
+        about: About::default(),
+        variables: BTreeMap::new(),
         spin_headers: false,
         base: "/".to_owned(),
         triggers: vec![HttpTrigger {
             route: Some("/...".parse().expect("`/...` is a route")),
             raw_route: "/...".to_owned(),
             component: id.clone(),
+            middleware: Vec::new(),
         }],
         redis_triggers: Vec::new(),
         responses: Vec::new(),

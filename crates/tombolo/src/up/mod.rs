@@ -4,6 +4,7 @@ mod app;
 mod build;
 mod fetch;
 mod operator;
+mod registry;
 mod walls;
 mod watch;
 
@@ -17,8 +18,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_node::{
-    Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
-    NodeError, Pool,
+    Access, Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node,
+    NodeConfig, NodeError, Pool,
 };
 
 use crate::allocator;
@@ -26,7 +27,7 @@ use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
 use app::{Given, Source};
-use operator::Operator;
+pub(crate) use operator::Operator;
 use walls::Walls;
 
 /// Serve an app: a spin.toml, the folder of one, or a single component
@@ -62,6 +63,9 @@ pub(crate) struct Up {
     /// Give every component an environment variable
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pairs::variable)]
     environment: Vec<(String, String)>,
+    /// Let components write to copies of their files, which are gone when the app is loaded anew
+    #[arg(long)]
+    allow_transient_write: bool,
     /// How requests of every component are kept apart, whatever the manifest says
     #[arg(long, value_enum, value_name = "HOW")]
     isolation: Option<IsolationArgument>,
@@ -141,6 +145,7 @@ impl Up {
             sqlite_databases: databases,
             sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
+            files: if self.allow_transient_write { Access::Write } else { Access::Read },
             isolation: self.isolation.map(IsolationArgument::meaning),
             engine: EngineConfig {
                 allocation: Allocation::Pooled(Pool::DEFAULT),
