@@ -4,9 +4,10 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`dependency`] (what is composed into its components), [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
-//! [`runtime_config`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
-//! addresses a grant opens), [`outbound`], [`package`] (code of a registry), [`route`] and [`site`], [`release`] (what is deployed).
+//! [`dependency`] (what is composed into its components), [`assets`] and [`file_path`] (files it serves), [`file_glob`]
+//! (files it reads), [`manifest`] (an application as it is written), [`runtime_config`], [`endpoint`] and [`dotenv`]
+//! (what the operator says beside it), [`address`], [`reach`] (which addresses a grant opens), [`outbound`], [`package`]
+//! (code of a registry), [`route`] and [`site`], [`release`] (what is deployed).
 
 pub mod address;
 pub mod app;
@@ -14,6 +15,7 @@ pub mod assets;
 pub mod dependency;
 pub mod digest;
 pub mod dotenv;
+pub mod endpoint;
 pub mod file_glob;
 pub mod file_path;
 pub mod limits;
@@ -33,8 +35,9 @@ pub use app::{
 pub use assets::StaticAssets;
 pub use dependency::{Configuration, Dependency, DependencyName, Inherited, Middleware, Part};
 pub use digest::{Digest, DigestError};
+pub use endpoint::{Endpoint, Secret};
 pub use limits::{Isolation, Limits};
 pub use name::{AppKey, AppName, ComponentId, NameError, SiteName, TenantName};
 pub use package::{Package, PackageVersion};
 pub use release::Release;
-pub use runtime_config::{KeyValueStore, RuntimeConfig};
+pub use runtime_config::{KeyValueStore, LlmApi, LlmCompute, RuntimeConfig};

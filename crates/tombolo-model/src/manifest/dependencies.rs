@@ -247,8 +247,7 @@ impl<'a> Resolver<'a> {
 /// A field that grants something to a component, if there is one.
 fn own_grant(component: &Component) -> Option<&'static str> {
     let given = |configuration: &Configuration| match configuration {
-        // Of those it is asked where they are read.
-        Configuration::AiModels => false,
+        Configuration::AiModels => !component.ai_models.is_empty(),
         Configuration::AllowedOutboundHosts => !component.allowed_outbound_hosts.is_empty(),
         Configuration::Environment => !component.environment.is_empty(),
         Configuration::Files => !component.files.is_empty(),

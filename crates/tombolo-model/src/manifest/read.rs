@@ -213,6 +213,7 @@ fn component(
         files: files(fields)?,
         key_value_stores: texts(fields, "key_value_stores")?,
         sqlite_databases: texts(fields, "sqlite_databases")?,
+        ai_models: texts(fields, "ai_models")?,
         allowed_outbound_hosts: outbound(fields, variables)?,
         build: build(fields)?,
         about,
@@ -220,7 +221,6 @@ fn component(
         isolation,
         ..Component::bare(id, source)
     };
-    fields.unsupported("ai_models", "inference comes with a later version")?;
     Ok(component)
 }
 

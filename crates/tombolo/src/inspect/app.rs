@@ -288,6 +288,7 @@ impl View<'_> {
         seen.extend(files.excluded.iter().map(|glob| format!("not {glob}")));
         let hosts: Vec<String> = component.allowed_outbound_hosts.entries().map(str::to_owned).collect();
         let grants = [
+            (Configuration::AiModels, all(&component.ai_models)),
             (Configuration::AllowedOutboundHosts, all(&hosts)),
             (Configuration::Environment, pairs(&component.environment)),
             (Configuration::Files, seen),
