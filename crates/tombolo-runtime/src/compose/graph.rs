@@ -64,7 +64,7 @@ impl Bundle {
             let plug = graph.add(&part, component)?;
             for import in meant {
                 if let Some(first) = answered.insert(import, name.clone()) {
-                    let (import, second) = (import.clone(), name);
+                    let (import, first, second) = (import.clone(), first.to_string(), name.to_string());
                     return Err(ComposeError::Twice { import, first, second });
                 }
                 let export = dependency.export.as_ref().unwrap_or(import);

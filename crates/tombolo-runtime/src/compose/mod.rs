@@ -79,9 +79,9 @@ pub enum ComposeError {
         /// The import.
         import: String,
         /// One.
-        first: DependencyName,
+        first: String,
         /// The other.
-        second: DependencyName,
+        second: String,
     },
     /// A part lacks an export.
     #[error("{part} does not export `{export}`: it exports {}", listed(exports))]
