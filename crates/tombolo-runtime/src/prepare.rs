@@ -84,7 +84,7 @@ pub enum PrepareError {
     Candidate(#[from] CandidateError),
     /// It is composed of others, and they do not go together.
     #[error(transparent)]
-    Compose(#[from] ComposeError),
+    Compose(Box<ComposeError>),
     /// It is a core module where a component is needed.
     #[error("this is a core module without WASI: it can only be run, with `tombolo run --invoke FUNCTION`")]
     CoreModule,
@@ -130,6 +130,12 @@ pub enum PrepareError {
         /// What is there instead.
         reason: String,
     },
+}
+
+impl From<ComposeError> for PrepareError {
+    fn from(error: ComposeError) -> Self {
+        Self::Compose(Box::new(error))
+    }
 }
 
 impl Runtime {
