@@ -24,6 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-cap-kv",
         &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis", "tombolo-store"],
     ),
+    ("tombolo-remote", &["tombolo-egress", "tombolo-model"]),
+    ("tombolo-cap-llm", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-remote"]),
     ("tombolo-redis", &["tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-redis", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-redis"]),
     ("tombolo-cap-mqtt", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
@@ -37,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo-node",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-llm",
             "tombolo-cap-mqtt",
             "tombolo-cap-mysql",
             "tombolo-cap-postgres",
@@ -57,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tombolo",
         &[
             "tombolo-cap-kv",
+            "tombolo-cap-llm",
             "tombolo-cap-mqtt",
             "tombolo-cap-mysql",
             "tombolo-cap-postgres",

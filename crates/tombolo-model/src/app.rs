@@ -101,6 +101,8 @@ pub struct Component {
     pub key_value_stores: Vec<String>,
     /// Labels of the SQLite databases it can open.
     pub sqlite_databases: Vec<String>,
+    /// Large language models it can use, by name.
+    pub ai_models: Vec<String>,
     /// Where it may connect to.
     pub allowed_outbound_hosts: AllowedHosts,
     /// What it may use.
@@ -122,6 +124,7 @@ impl Component {
             files: Files::default(),
             key_value_stores: Vec::new(),
             sqlite_databases: Vec::new(),
+            ai_models: Vec::new(),
             allowed_outbound_hosts: AllowedHosts::none(),
             limits: Limits::DEFAULT,
             isolation: Isolation::Fresh,

@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
 //! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
-//! [`runtime_config`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
+//! [`runtime_config`], [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
 //! addresses a grant opens), [`outbound`], [`route`] and [`site`], [`release`] (what is deployed).
 
 pub mod address;
@@ -13,6 +13,7 @@ pub mod app;
 pub mod assets;
 pub mod digest;
 pub mod dotenv;
+pub mod endpoint;
 pub mod file_glob;
 pub mod file_path;
 pub mod limits;
@@ -28,7 +29,8 @@ pub mod site;
 pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
 pub use assets::StaticAssets;
 pub use digest::{Digest, DigestError};
+pub use endpoint::{Endpoint, Secret};
 pub use limits::{Isolation, Limits};
 pub use name::{AppKey, AppName, ComponentId, NameError, SiteName, TenantName};
 pub use release::Release;
-pub use runtime_config::{KeyValueStore, RuntimeConfig};
+pub use runtime_config::{KeyValueStore, LlmApi, LlmCompute, RuntimeConfig};

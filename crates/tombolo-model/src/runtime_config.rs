@@ -1,18 +1,22 @@
 //! What the operator says about an app beside its manifest: Spin's `runtime-config.toml`.
 //!
-//! Which file a label of a store or database is, and where values of variables come from. The format is
+//! Which file a label of a store or database is, where values of variables come from, and who answers for large
+//! language models. The format is
 //! Spin's. What this version does not act on is refused by name: to ignore it would be to keep data where
 //! nobody asked for it.
 //!
-//! Source: Spin, `crates/runtime-config`, `crates/sqlite`, `crates/key-value-spin`, `crates/variables`.
+//! Source: Spin, `crates/runtime-config`, `crates/sqlite`, `crates/key-value-spin`, `crates/variables`,
+//! `crates/factor-llm`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use http::HeaderValue;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::endpoint::{Endpoint, Secret};
 use crate::manifest::ManifestError;
 use crate::manifest::fields::{Document, Fields, Placed};
 use crate::manifest::read::{lower_snake, required};
@@ -26,6 +30,28 @@ pub struct RuntimeConfig {
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Where values of variables come from; the first that has one counts.
     pub variables: Vec<VariablesProvider>,
+    /// Who answers for large language models; nobody unless it is said.
+    pub llm: Option<LlmCompute>,
+}
+
+/// A server of large language models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LlmCompute {
+    /// Where it is. Its path counts for nothing, as in Spin: each protocol has paths of its own.
+    pub endpoint: Endpoint,
+    /// What it is shown.
+    pub auth_token: Secret,
+    /// What it speaks.
+    pub api: LlmApi,
+}
+
+/// The protocol of a server of large language models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LlmApi {
+    /// Spin's own: `/infer` and `/embed`.
+    Spin,
+    /// OpenAI's, which many others speak: `/v1/chat/completions` and `/v1/embeddings`.
+    OpenAi,
 }
 
 /// Where a key-value store is.
@@ -84,9 +110,9 @@ pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
         key_value_stores: key_value_stores(&root)?,
         sqlite_databases: sqlite_databases(&root)?,
         variables: variables(&root)?,
+        llm: llm(&root)?,
     };
     for (field, hint) in [
-        ("llm_compute", "inference comes with a later version"),
         ("outbound_networking", "which addresses a host opens is in docs/manifest.md"),
         ("outbound_http", "bound connections with `outbound_connections_max` in the manifest"),
         ("outbound_redis", "bound connections with `outbound_connections_max` in the manifest"),
@@ -130,6 +156,47 @@ fn sqlite_databases(root: &Fields<'_>) -> Result<BTreeMap<String, PathBuf>, Mani
             if kind == "spin" { file(table).map(Some) } else { Ok(None) }
         },
     )
+}
+
+/// `[llm_compute]`: a server.
+fn llm(root: &Fields<'_>) -> Result<Option<LlmCompute>, ManifestError> {
+    let Some(table) = root.table("llm_compute")? else { return Ok(None) };
+    let kind = required(&table, "type", "`remote_http`")?;
+    if kind.value != "remote_http" {
+        let message = format!("the type `{}` is not supported by this version of tombolo", kind.value);
+        let hint = Some("run the models in a server, and name that with `type = \"remote_http\"`".to_owned());
+        return Err(ManifestError { hint, ..table.error(kind.span, message) });
+    }
+    let api = match table.text("api_type")? {
+        None => LlmApi::Spin,
+        Some(Placed { value: "default", .. }) => LlmApi::Spin,
+        Some(Placed { value: "open_ai", .. }) => LlmApi::OpenAi,
+        Some(other) => {
+            let message = format!("`{}` is no API, expected `default` or `open_ai`", other.value);
+            return Err(table.error(other.span, message));
+        }
+    };
+    let (endpoint, auth_token) = (endpoint(&table)?, token(&table, "auth_token")?);
+    table.done()?;
+    Ok(Some(LlmCompute { endpoint, auth_token, api }))
+}
+
+/// The `url` of a service.
+fn endpoint(table: &Fields<'_>) -> Result<Endpoint, ManifestError> {
+    let url = required(table, "url", "the server, `https://host:port`")?;
+    url.value.parse().map_err(|error| table.error(url.span, format!("`{}`: {error}", table.path("url"))))
+}
+
+/// What a service is shown: it goes into a header.
+fn token(table: &Fields<'_>, field: &'static str) -> Result<Secret, ManifestError> {
+    let token = required(table, field, "what the server is shown, which may be empty")?;
+    match HeaderValue::from_str(token.value) {
+        Ok(_) => Ok(Secret::new(token.value)),
+        Err(_) => {
+            let message = format!("`{}` has characters that no header can have", table.path(field));
+            Err(table.error(token.span, message))
+        }
+    }
 }
 
 /// Each `[<field>.<label>]` as `read` reads its table, by its `type`; `hint` says which types there are.
@@ -214,7 +281,9 @@ mod tests {
             [sqlite_database.users]\ntype = \"spin\"\npath = \"users.db\"\n\
             [[variables_provider]]\ntype = \"static\"\nvalues = { region = \"eu\" }\n\
             [[variables_provider]]\ntype = \"env\"\nprefix = \"APP\"\ndotenv_path = \"vars.env\"\n\
-            [[variables_provider]]\ntype = \"env\"\n";
+            [[variables_provider]]\ntype = \"env\"\n\
+            [llm_compute]\ntype = \"remote_http\"\nurl = \"https://llm.test:8080/v1\"\nauth_token = \"t\"\n\
+            api_type = \"open_ai\"\n";
         let config = parse("runtime.toml", text).unwrap();
         let files = |list: &[(&str, &str)]| {
             list.iter().map(|(label, path)| ((*label).to_owned(), PathBuf::from(path))).collect()
@@ -233,6 +302,11 @@ mod tests {
                     VariablesProvider::Environment { prefix: "APP".into(), dotenv: Some("vars.env".into()) },
                     VariablesProvider::Environment { prefix: VARIABLE_PREFIX.into(), dotenv: None },
                 ],
+                llm: Some(LlmCompute {
+                    endpoint: "https://llm.test:8080/v1".parse().unwrap(),
+                    auth_token: Secret::new("t"),
+                    api: LlmApi::OpenAi,
+                }),
             }
         );
         assert_eq!(parse("runtime.toml", "").unwrap(), RuntimeConfig::default());
@@ -280,8 +354,22 @@ mod tests {
             ),
             (
                 "[llm_compute]\ntype = \"spin\"\n",
-                "runtime.toml:1:1: `llm_compute` is not supported by this version of tombolo [inference comes with \
-                 a later version]",
+                "runtime.toml:2:8: the type `spin` is not supported by this version of tombolo [run the models in a \
+                 server, and name that with `type = \"remote_http\"`]",
+            ),
+            (
+                "[llm_compute]\ntype = \"remote_http\"\nurl = \"llm.test\"\nauth_token = \"\"\n",
+                "runtime.toml:3:7: `llm_compute.url`: expected `http://` or `https://`, a host, and maybe a port and \
+                 a path",
+            ),
+            (
+                "[llm_compute]\ntype = \"remote_http\"\nurl = \"http://llm.test\"\nauth_token = \"a\\nb\"\n",
+                "runtime.toml:4:14: `llm_compute.auth_token` has characters that no header can have",
+            ),
+            (
+                "[llm_compute]\ntype = \"remote_http\"\nurl = \"http://llm.test\"\nauth_token = \"\"\n\
+                 api_type = \"openai\"\n",
+                "runtime.toml:5:12: `openai` is no API, expected `default` or `open_ai`",
             ),
             (
                 "[key_value_stores.default]\ntype = \"spin\"\n",

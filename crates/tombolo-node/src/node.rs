@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tombolo_cap_kv::Kv;
+use tombolo_cap_llm::Llm;
 use tombolo_cap_mqtt::Mqtt;
 use tombolo_cap_mysql::Mysql;
 use tombolo_cap_postgres::Postgres;
@@ -19,7 +20,7 @@ use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
 use tombolo_model::site::Sites;
-use tombolo_model::{App, Isolation, KeyValueStore};
+use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
@@ -41,6 +42,8 @@ pub struct NodeConfig {
     pub key_value_stores: BTreeMap<String, KeyValueStore>,
     /// Files of SQLite databases, by label; `default` is in `state` unless it is among them.
     pub sqlite_databases: BTreeMap<String, PathBuf>,
+    /// Who answers for large language models.
+    pub llm: Option<LlmCompute>,
     /// Executed in the database `default` before it serves.
     pub sqlite_at_start: Vec<String>,
     /// Given to every component, over its own environment.
@@ -153,6 +156,7 @@ impl Node {
             Arc::new(Variables),
             Arc::new(Redis),
             Arc::new(Mqtt),
+            Arc::new(Llm::new(config.llm)),
             Arc::new(Mysql),
             Arc::new(Postgres),
         ];

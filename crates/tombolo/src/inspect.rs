@@ -138,6 +138,7 @@ fn grants(imports: &[String]) -> Vec<&'static str> {
         ("wasi:keyvalue/", "key-value stores: `key_value_stores`"),
         ("fermyon:spin/sqlite@", "SQLite databases: `sqlite_databases`"),
         ("spin:sqlite/", "SQLite databases: `sqlite_databases`"),
+        ("fermyon:spin/llm@", "language models: `ai_models`"),
         ("fermyon:spin/redis@", "Redis servers: `allowed_outbound_hosts`"),
         ("spin:redis/redis@", "Redis servers: `allowed_outbound_hosts`"),
         ("fermyon:spin/mqtt@", "MQTT brokers: `allowed_outbound_hosts`"),
@@ -171,9 +172,11 @@ fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
     let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
-    let capabilities: [&dyn AnyCapability; 7] = [
+    let llm = tombolo_cap_llm::Llm::new(None);
+    let capabilities: [&dyn AnyCapability; 8] = [
         &kv,
         &sqlite,
+        &llm,
         &tombolo_cap_variables::Variables,
         &tombolo_cap_redis::Redis,
         &tombolo_cap_mqtt::Mqtt,

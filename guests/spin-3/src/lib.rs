@@ -1,5 +1,6 @@
 //! An app as it is written against spin-sdk 3, and against 2: one path for each interface, each answers `ok`.
 
+mod llm;
 #[cfg(feature = "sdk-3")]
 mod mqtt;
 mod mysql;
@@ -23,6 +24,8 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/sqlite" => sqlite(),
         #[cfg(feature = "sdk-3")]
         "/mqtt" => mqtt::check(request.query()),
+        "/llm" => llm::check(request.query()),
+        "/llm-none" => llm::none(),
         "/redis" => redis::check(request.query()),
         "/mysql" => mysql::check(request.query()),
         "/postgres-2" => postgres_2::check(request.query()),

@@ -1,5 +1,7 @@
 //! An app as it is written against spin-sdk 5: one path for each interface, each answers `ok`.
 
+#[path = "../../spin-3/src/llm.rs"]
+mod llm;
 #[path = "../../spin-3/src/mqtt.rs"]
 mod mqtt;
 #[path = "../../spin-3/src/mysql.rs"]
@@ -29,6 +31,8 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/sqlite-3" => sqlite_3(),
         "/mqtt" => mqtt::check(request.query()),
         "/redis-wait" => wait::redis(request.query()),
+        "/llm" => llm::check(request.query()),
+        "/llm-none" => llm::none(),
         "/redis" => redis::check(request.query()),
         "/mysql" => mysql::check(request.query()),
         "/postgres-2" => postgres_2::check(request.query()),

@@ -1,5 +1,7 @@
 //! An app as it is written against spin-sdk 7, and against 6: one path for each interface, each answers `ok`.
 
+#[path = "../../spin-3/src/llm.rs"]
+mod llm;
 mod mqtt;
 #[cfg_attr(not(feature = "sdk-7"), path = "../../spin-3/src/mysql.rs")]
 mod mysql;
@@ -24,6 +26,8 @@ async fn handle(request: Request) -> Answer {
         "/sqlite" => sqlite().await,
         "/mqtt" => mqtt::check(request.uri().query().unwrap_or_default()).await,
         "/redis-wait" => redis::wait(request.uri().query().unwrap_or_default()).await,
+        "/llm" => llm::check(request.uri().query().unwrap_or_default()),
+        "/llm-none" => llm::none(),
         "/redis" => redis::check(request.uri().query().unwrap_or_default()).await,
         #[cfg(feature = "sdk-7")]
         "/mysql" => mysql::check(request.uri().query().unwrap_or_default()).await,

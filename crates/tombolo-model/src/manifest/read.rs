@@ -192,6 +192,7 @@ fn component(
         files: files(fields)?,
         key_value_stores: labels(fields, "key_value_stores")?,
         sqlite_databases: labels(fields, "sqlite_databases")?,
+        ai_models: labels(fields, "ai_models")?,
         allowed_outbound_hosts: outbound(fields, variables)?,
         build: build(fields)?,
         limits,
@@ -199,7 +200,6 @@ fn component(
         ..Component::bare(id, source)
     };
     fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
-    fields.unsupported("ai_models", "inference comes with a later version")?;
     fields.unsupported("dependencies", DEPENDENCIES)?;
     fields.ignore(&["dependencies_inherit_configuration"]);
     Ok(component)

@@ -203,14 +203,21 @@ fn a_wrong_value_says_what_was_expected() {
 #[test]
 fn what_is_not_supported_yet_is_refused_and_not_ignored() {
     refused(
-        "source =",
-        "ai_models = [\"llama\"]\nsource =",
-        "spin.toml:9:13: `component.api.ai_models` is not supported by this version of tombolo\nhint: inference comes with a later version",
-    );
-    refused(
         "component = \"api\"",
         "component = \"api\"\nexecutor = { type = \"wagi\" }",
         "spin.toml:8:21: the executor `wagi` is not supported by this version of tombolo, expected `http`",
+    );
+}
+
+#[test]
+fn models_are_granted_by_name() {
+    let text = MINIMAL.replace("source =", "ai_models = [\"llama2-chat\", \"gpt-4.1\"]\nsource =");
+    let app = parse("spin.toml", &text, &BTreeMap::new()).unwrap();
+    assert_eq!(app.components.values().next().unwrap().ai_models, ["llama2-chat", "gpt-4.1"]);
+    refused(
+        "source =",
+        "ai_models = \"llama2-chat\"\nsource =",
+        "spin.toml:9:13: `component.api.ai_models` is a string, expected an array of strings",
     );
 }
 

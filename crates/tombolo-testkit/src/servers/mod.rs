@@ -1,8 +1,9 @@
 //! Real servers, as Debian packages them: each on a port of its own, with its data in a folder that is gone after
-//! the test.
+//! the test. Where Debian has none, [`service`] speaks the protocol.
 
 pub mod mosquitto;
 pub mod mysql;
 pub mod postgres;
 mod process;
 pub mod redis;
+pub mod service;

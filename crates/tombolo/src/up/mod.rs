@@ -113,7 +113,7 @@ impl Up {
         cache: &Option<PathBuf>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<ExitCode, Failure> {
-        let Operator { stores, databases, values } =
+        let Operator { stores, databases, llm, values } =
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
         let sqlite_at_start =
             self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
@@ -139,6 +139,7 @@ impl Up {
             artefacts: cache.clone(),
             key_value_stores: stores,
             sqlite_databases: databases,
+            llm,
             sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),

@@ -1,4 +1,4 @@
-//! What the operator says: files of stores and databases, and values of variables.
+//! What the operator says: files of stores and databases, values of variables, who answers for language models.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tombolo_model::runtime_config::{self, VariablesProvider};
-use tombolo_model::{KeyValueStore, RuntimeConfig, dotenv};
+use tombolo_model::{KeyValueStore, LlmCompute, RuntimeConfig, dotenv};
 
 use crate::failure::Failure;
 
@@ -19,6 +19,8 @@ pub(crate) struct Operator {
     pub(crate) stores: BTreeMap<String, KeyValueStore>,
     /// Files of databases, by label.
     pub(crate) databases: BTreeMap<String, PathBuf>,
+    /// Who answers for large language models.
+    pub(crate) llm: Option<LlmCompute>,
     /// Values of variables, by name.
     pub(crate) values: Values,
 }
@@ -51,7 +53,12 @@ impl Operator {
         for path in config.sqlite_databases.values_mut() {
             *path = absolute(path)?;
         }
-        Ok(Self { stores: config.key_value_stores, databases: config.sqlite_databases, values })
+        Ok(Self {
+            stores: config.key_value_stores,
+            databases: config.sqlite_databases,
+            llm: config.llm,
+            values,
+        })
     }
 }
 

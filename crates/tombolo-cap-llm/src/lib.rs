@@ -1,0 +1,72 @@
+//! Large language models for guests: `fermyon:spin/llm@2.0.0`.
+//!
+//! A component names the models it uses in `ai_models`; whoever operates the node names the server that has them.
+//! The models themselves are not run here: an answer is that of the server, by Spin's own protocol or by OpenAI's.
+
+mod open_ai;
+mod server;
+mod spin;
+mod spin2;
+mod view;
+
+use std::sync::Arc;
+
+use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_egress::Egress;
+use tombolo_model::{AppName, Component, LlmCompute};
+use wasmtime::component::{HasData, Linker};
+
+use server::Server;
+pub use view::View;
+use view::{Granted, Host};
+
+/// Large language models, at the server that the operator named.
+pub struct Llm(Option<Arc<Server>>);
+
+impl Llm {
+    /// The models of that server; without one, every call says so.
+    pub fn new(compute: Option<LlmCompute>) -> Self {
+        Self(compute.map(|compute| Arc::new(Server::new(compute))))
+    }
+}
+
+/// What the interface borrows from a guest.
+struct HasLlm;
+
+impl HasData for HasLlm {
+    type Data<'a> = Host<'a>;
+}
+
+fn host(guest: &mut Guest) -> Host<'_> {
+    let (view, _, memory) = guest.view_and_memory::<View>();
+    Host { view, memory }
+}
+
+impl Capability for Llm {
+    type Granted = Arc<Granted>;
+    type View = View;
+
+    fn interfaces(&self, _: Abi) -> &'static [&'static str] {
+        &["fermyon:spin/llm@2.0.0"]
+    }
+
+    fn link(&self, _: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin2::llm::add_to_linker::<_, HasLlm>(linker, host)
+    }
+
+    fn grant(
+        &self,
+        _: &AppName,
+        component: &Component,
+        _: &Arc<Egress>,
+    ) -> Result<Self::Granted, GrantError> {
+        Ok(Arc::new(Granted { models: component.ai_models.clone(), server: self.0.clone() }))
+    }
+
+    fn open(&self, granted: &Self::Granted) -> View {
+        View::new(Arc::clone(granted))
+    }
+}
+
+#[cfg(test)]
+mod tests;
