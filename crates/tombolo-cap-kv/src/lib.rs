@@ -1,10 +1,11 @@
-//! Key-value stores for guests: `fermyon:spin/key-value@2.0.0`, `wasi:keyvalue@0.2.0-draft2` and
-//! `spin:key-value@3.0.0` over one embedded store, or over Redis.
+//! Key-value stores for guests: `fermyon:spin/key-value`, `fermyon:spin/key-value@2.0.0`, `wasi:keyvalue@0.2.0-draft2`
+//! and `spin:key-value@3.0.0` over one embedded store, or over Redis.
 //!
 //! A guest opens a store by label. A label its manifest does not name is `access-denied`, one that
-//! nobody defined `no-such-store`. All three interfaces see the same keys.
+//! nobody defined `no-such-store`. All of these interfaces see the same keys.
 
 mod redis;
+mod spin1;
 mod spin2;
 mod spin3;
 mod view;
@@ -76,7 +77,7 @@ impl Kv {
     }
 }
 
-/// What the three interfaces borrow from a guest.
+/// What the interfaces borrow from a guest.
 struct HasKv;
 
 impl HasData for HasKv {
@@ -94,6 +95,7 @@ impl Capability for Kv {
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
         let all = &[
+            "fermyon:spin/key-value",
             "fermyon:spin/key-value@2.0.0",
             "wasi:keyvalue/store@0.2.0-draft2",
             "wasi:keyvalue/atomics@0.2.0-draft2",
@@ -101,12 +103,13 @@ impl Capability for Kv {
             "spin:key-value/key-value@3.0.0",
         ];
         match abi {
-            Abi::Sync => &all[..4],
+            Abi::Sync => &all[..5],
             Abi::Async => all,
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin1::key_value::add_to_linker::<_, HasKv>(linker, host)?;
         spin2::key_value::add_to_linker::<_, HasKv>(linker, host)?;
         wasi::store::add_to_linker::<_, HasKv>(linker, host)?;
         wasi::atomics::add_to_linker::<_, HasKv>(linker, host)?;

@@ -1,11 +1,13 @@
-//! Large language models for guests: `fermyon:spin/llm@2.0.0`.
+//! Large language models for guests: `fermyon:spin/llm@2.0.0`, and without a version as Spin 1 had it.
 //!
 //! A component names the models it uses in `ai_models`; whoever operates the node names the server that has them.
 //! The models themselves are not run here: an answer is that of the server, by Spin's own protocol or by OpenAI's.
 
+mod interfaces;
 mod open_ai;
 mod server;
 mod spin;
+mod spin1;
 mod spin2;
 mod view;
 
@@ -47,10 +49,11 @@ impl Capability for Llm {
     type View = View;
 
     fn interfaces(&self, _: Abi) -> &'static [&'static str] {
-        &["fermyon:spin/llm@2.0.0"]
+        &["fermyon:spin/llm@2.0.0", "fermyon:spin/llm"]
     }
 
     fn link(&self, _: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin1::llm::add_to_linker::<_, HasLlm>(linker, host)?;
         spin2::llm::add_to_linker::<_, HasLlm>(linker, host)
     }
 

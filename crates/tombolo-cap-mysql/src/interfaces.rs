@@ -1,4 +1,4 @@
-//! What both versions of the interface share: each has types of its own that say the same.
+//! What all versions of the interface share: each has types of its own that say the same.
 
 use wasmtime::component::Resource;
 
@@ -10,10 +10,10 @@ pub(crate) type Handle = Resource<OpenConnection>;
 /// What a call gives: a trap, an error of the interface, or what was asked for.
 pub(crate) type Called<T, E> = wasmtime::Result<Result<T, E>>;
 
-/// The types of one version, from and to those of [`crate::value`].
+/// The types of one version, from and to those of [`crate::value`]; its error, and what that calls all else.
 macro_rules! types {
-    ($types:ident) => {
-        impl From<crate::refusal::Refusal> for $types::Error {
+    ($types:ident, $error:ty, $other:ident) => {
+        impl From<crate::refusal::Refusal> for $error {
             fn from(refusal: crate::refusal::Refusal) -> Self {
                 use crate::refusal::Refusal;
                 match refusal {
@@ -21,7 +21,7 @@ macro_rules! types {
                     Refusal::Parameter(reason) => Self::BadParameter(reason),
                     Refusal::Query(reason) => Self::QueryFailed(reason),
                     Refusal::Conversion(reason) => Self::ValueConversionFailed(reason),
-                    Refusal::Other(reason) => Self::Other(reason),
+                    Refusal::Other(reason) => Self::$other(reason),
                 }
             }
         }

@@ -14,6 +14,7 @@ mod link;
 mod refusal;
 mod rows;
 mod session;
+mod spin1;
 mod spin2;
 mod spin3;
 mod value;
@@ -60,14 +61,15 @@ impl Capability for Mysql {
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
         match abi {
-            Abi::Sync => &["fermyon:spin/mysql@2.0.0"],
-            // Every call of it returns a promise.
-            Abi::Async => &["fermyon:spin/mysql@2.0.0", "spin:mysql/mysql@3.0.0"],
+            Abi::Sync => &["fermyon:spin/mysql", "fermyon:spin/mysql@2.0.0"],
+            // Every call of the last returns a promise.
+            Abi::Async => &["fermyon:spin/mysql", "fermyon:spin/mysql@2.0.0", "spin:mysql/mysql@3.0.0"],
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         // Its types are linked with PostgreSQL's; types alone need not be.
+        spin1::mysql::add_to_linker::<_, HasMysql>(linker, host)?;
         spin2::mysql::add_to_linker::<_, HasMysql>(linker, host)?;
         if abi == Abi::Async {
             spin3::mysql::add_to_linker::<_, HasMysql>(linker, host)?;

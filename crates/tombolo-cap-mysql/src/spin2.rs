@@ -16,7 +16,7 @@ mod generated {
 pub(crate) use generated::fermyon::spin::{mysql, rdbms_types};
 use rdbms_types::{Error, ParameterValue, RowSet};
 
-types!(rdbms_types);
+types!(rdbms_types, rdbms_types::Error, Other);
 
 impl mysql::Host for Host<'_> {}
 

@@ -27,7 +27,7 @@ mod generated {
 pub(crate) use generated::spin::mysql::mysql;
 use mysql::{Column, DbValue, Error, ParameterValue};
 
-types!(mysql);
+types!(mysql, mysql::Error, Other);
 
 impl mysql::Host for Host<'_> {}
 

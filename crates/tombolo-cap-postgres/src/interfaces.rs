@@ -67,10 +67,10 @@ macro_rules! calls {
     };
 }
 
-/// Errors of versions 2 and 3, which are text alone.
+/// Errors before version 4, which are text alone, and what each calls all else.
 macro_rules! plain_errors {
-    ($types:ident) => {
-        impl From<crate::refusal::Refusal> for $types::Error {
+    ($error:ty, $other:ident) => {
+        impl From<crate::refusal::Refusal> for $error {
             fn from(refusal: crate::refusal::Refusal) -> Self {
                 use crate::refusal::Refusal;
                 match refusal {
@@ -78,8 +78,72 @@ macro_rules! plain_errors {
                     Refusal::Parameter(reason) => Self::BadParameter(reason),
                     Refusal::Query(failure) => Self::QueryFailed(failure.text),
                     Refusal::Conversion(reason) => Self::ValueConversionFailed(reason),
-                    Refusal::Other(reason) => Self::Other(reason),
+                    Refusal::Other(reason) => Self::$other(reason),
                 }
+            }
+        }
+    };
+}
+
+/// The types that this interface shares with MySQL's, from and to those of [`crate::value`].
+macro_rules! plain_types {
+    ($types:ident) => {
+        impl From<crate::value::Value> for $types::DbValue {
+            fn from(value: crate::value::Value) -> Self {
+                use crate::value::Value;
+                match value {
+                    Value::Null => Self::DbNull,
+                    Value::Boolean(value) => Self::Boolean(value),
+                    Value::Int16(value) => Self::Int16(value),
+                    Value::Int32(value) => Self::Int32(value),
+                    Value::Int64(value) => Self::Int64(value),
+                    Value::Floating32(value) => Self::Floating32(value),
+                    Value::Floating64(value) => Self::Floating64(value),
+                    Value::Str(value) => Self::Str(value),
+                    Value::Binary(value) => Self::Binary(value),
+                    _ => Self::Unsupported,
+                }
+            }
+        }
+
+        impl From<$types::ParameterValue> for crate::value::Value {
+            fn from(value: $types::ParameterValue) -> Self {
+                use $types::ParameterValue;
+                match value {
+                    ParameterValue::DbNull => Self::Null,
+                    ParameterValue::Boolean(value) => Self::Boolean(value),
+                    ParameterValue::Int8(value) => Self::Int8(value),
+                    ParameterValue::Int16(value) => Self::Int16(value),
+                    ParameterValue::Int32(value) => Self::Int32(value),
+                    ParameterValue::Int64(value) => Self::Int64(value),
+                    ParameterValue::Floating32(value) => Self::Floating32(value),
+                    ParameterValue::Floating64(value) => Self::Floating64(value),
+                    ParameterValue::Str(value) => Self::Str(value),
+                    ParameterValue::Binary(value) => Self::Binary(value),
+                    ParameterValue::Uint8(_)
+                    | ParameterValue::Uint16(_)
+                    | ParameterValue::Uint32(_)
+                    | ParameterValue::Uint64(_) => Self::Unsigned,
+                }
+            }
+        }
+
+        impl From<crate::value::Column> for $types::Column {
+            fn from(column: crate::value::Column) -> Self {
+                use crate::value::Kind;
+                use $types::DbDataType;
+                let data_type = match column.kind {
+                    Kind::Boolean => DbDataType::Boolean,
+                    Kind::Int16 => DbDataType::Int16,
+                    Kind::Int32 => DbDataType::Int32,
+                    Kind::Int64 => DbDataType::Int64,
+                    Kind::Floating32 => DbDataType::Floating32,
+                    Kind::Floating64 => DbDataType::Floating64,
+                    Kind::Str => DbDataType::Str,
+                    Kind::Binary => DbDataType::Binary,
+                    _ => DbDataType::Other,
+                };
+                Self { name: column.name, data_type }
             }
         }
     };
@@ -273,4 +337,4 @@ macro_rules! builder {
     };
 }
 
-pub(crate) use {builder, calls, plain_errors, types_4};
+pub(crate) use {builder, calls, plain_errors, plain_types, types_4};

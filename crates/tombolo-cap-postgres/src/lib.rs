@@ -1,4 +1,4 @@
-//! PostgreSQL for guests: `fermyon:spin/postgres@2.0.0` and `spin:postgres/postgres@3.0.0` to `@4.2.0`.
+//! PostgreSQL for guests: `fermyon:spin/postgres` without a version and as of 2.0.0, and `spin:postgres/postgres@3.0.0` to `@4.2.0`.
 //!
 //! A guest opens a connection by address, which must be granted. The connection is its own until it lets it go,
 //! with transaction, settings and temporary tables: then it is cleaned and waits for the next of its component,
@@ -17,6 +17,7 @@ mod numeric;
 mod refusal;
 mod rows;
 mod session;
+mod spin1;
 mod spin2;
 mod spin3;
 mod spin4;
@@ -67,6 +68,8 @@ impl Capability for Postgres {
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
         let all = &[
+            "fermyon:spin/rdbms-types",
+            "fermyon:spin/postgres",
             "fermyon:spin/rdbms-types@2.0.0",
             "fermyon:spin/postgres@2.0.0",
             "spin:postgres/postgres@3.0.0",
@@ -76,12 +79,14 @@ impl Capability for Postgres {
         ];
         match abi {
             // A component that imports 4.2.0 without its promises gets what 4.1.0 has, which is the same.
-            Abi::Sync => &all[..5],
+            Abi::Sync => &all[..7],
             Abi::Async => all,
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin1::rdbms_types::add_to_linker::<_, HasPostgres>(linker, host)?;
+        spin1::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
         spin2::rdbms_types::add_to_linker::<_, HasPostgres>(linker, host)?;
         spin2::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
         spin3::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;

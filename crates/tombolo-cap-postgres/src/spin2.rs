@@ -1,7 +1,6 @@
 //! `fermyon:spin/postgres@2.0.0`, with the types it shares with MySQL.
 
-use crate::interfaces::{Called, Handle, calls, plain_errors};
-use crate::value::{Column, Kind, Value};
+use crate::interfaces::{Called, Handle, calls, plain_errors, plain_types};
 use crate::view::Host;
 
 mod generated {
@@ -15,64 +14,9 @@ mod generated {
 }
 
 pub(crate) use generated::fermyon::spin::{postgres, rdbms_types};
-use rdbms_types::{DbDataType, DbValue, ParameterValue};
 
 impl rdbms_types::Host for Host<'_> {}
 
-plain_errors!(rdbms_types);
+plain_errors!(rdbms_types::Error, Other);
+plain_types!(rdbms_types);
 calls!(postgres, rdbms_types);
-
-impl From<Value> for DbValue {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Null => Self::DbNull,
-            Value::Boolean(value) => Self::Boolean(value),
-            Value::Int16(value) => Self::Int16(value),
-            Value::Int32(value) => Self::Int32(value),
-            Value::Int64(value) => Self::Int64(value),
-            Value::Floating32(value) => Self::Floating32(value),
-            Value::Floating64(value) => Self::Floating64(value),
-            Value::Str(value) => Self::Str(value),
-            Value::Binary(value) => Self::Binary(value),
-            _ => Self::Unsupported,
-        }
-    }
-}
-
-impl From<ParameterValue> for Value {
-    fn from(value: ParameterValue) -> Self {
-        match value {
-            ParameterValue::DbNull => Self::Null,
-            ParameterValue::Boolean(value) => Self::Boolean(value),
-            ParameterValue::Int8(value) => Self::Int8(value),
-            ParameterValue::Int16(value) => Self::Int16(value),
-            ParameterValue::Int32(value) => Self::Int32(value),
-            ParameterValue::Int64(value) => Self::Int64(value),
-            ParameterValue::Floating32(value) => Self::Floating32(value),
-            ParameterValue::Floating64(value) => Self::Floating64(value),
-            ParameterValue::Str(value) => Self::Str(value),
-            ParameterValue::Binary(value) => Self::Binary(value),
-            ParameterValue::Uint8(_)
-            | ParameterValue::Uint16(_)
-            | ParameterValue::Uint32(_)
-            | ParameterValue::Uint64(_) => Self::Unsigned,
-        }
-    }
-}
-
-impl From<Column> for rdbms_types::Column {
-    fn from(column: Column) -> Self {
-        let data_type = match column.kind {
-            Kind::Boolean => DbDataType::Boolean,
-            Kind::Int16 => DbDataType::Int16,
-            Kind::Int32 => DbDataType::Int32,
-            Kind::Int64 => DbDataType::Int64,
-            Kind::Floating32 => DbDataType::Floating32,
-            Kind::Floating64 => DbDataType::Floating64,
-            Kind::Str => DbDataType::Str,
-            Kind::Binary => DbDataType::Binary,
-            _ => DbDataType::Other,
-        };
-        Self { name: column.name, data_type }
-    }
-}

@@ -17,7 +17,7 @@ mod generated {
 pub(crate) use generated::spin::postgres::postgres;
 use postgres::{DbDataType, DbValue, ParameterValue};
 
-plain_errors!(postgres);
+plain_errors!(postgres::Error, Other);
 calls!(postgres, postgres);
 
 impl From<Value> for DbValue {

@@ -8,6 +8,7 @@
 mod interfaces;
 mod refusal;
 mod shared;
+mod spin1;
 mod spin2;
 mod spin3;
 mod view;
@@ -56,14 +57,15 @@ impl Capability for Redis {
     type View = View;
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
-        let all = &["fermyon:spin/redis@2.0.0", TYPES, "spin:redis/redis@3.0.0"];
+        let all = &["fermyon:spin/redis", "fermyon:spin/redis@2.0.0", TYPES, "spin:redis/redis@3.0.0"];
         match abi {
-            Abi::Sync => &all[..2],
+            Abi::Sync => &all[..3],
             Abi::Async => all,
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin1::redis::add_to_linker::<_, HasRedis>(linker, host)?;
         spin2::redis::add_to_linker::<_, HasRedis>(linker, host)?;
         linker.instance(TYPES)?;
         if abi == Abi::Async {

@@ -15,6 +15,7 @@ mod interfaces;
 mod open;
 mod pool;
 mod refusal;
+mod spin1;
 mod spin2;
 mod spin3;
 mod spin3_1;
@@ -116,15 +117,21 @@ impl Capability for Sqlite {
     type View = View;
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
-        let all = &["fermyon:spin/sqlite@2.0.0", "spin:sqlite/sqlite@3.0.0", "spin:sqlite/sqlite@3.1.0"];
+        let all = &[
+            "fermyon:spin/sqlite",
+            "fermyon:spin/sqlite@2.0.0",
+            "spin:sqlite/sqlite@3.0.0",
+            "spin:sqlite/sqlite@3.1.0",
+        ];
         match abi {
             // A component that imports 3.1.0 without its promises gets what 3.0.0 has, which is the same.
-            Abi::Sync => &all[..2],
+            Abi::Sync => &all[..3],
             Abi::Async => all,
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin1::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
         spin2::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
         spin3::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
         if abi == Abi::Async {

@@ -1,63 +1,33 @@
-//! The variables of an app: `fermyon:spin/variables@2.0.0`, `spin:variables@3.0.0` and
-//! `wasi:config/store@0.2.0-draft-2024-09-27`.
+//! The variables of an app: `fermyon:spin/variables@2.0.0`, `spin:variables@3.0.0`, `wasi:config/store@0.2.0-draft-2024-09-27`
+//! and, of Spin 1, `fermyon:spin/config`.
 //!
-//! Values are resolved when the app is read, so a guest can only ask for what its own component was
-//! given. An unknown name is an error to Spin's interfaces and `none` to WASI's.
+//! What is known when the app is read is resolved then; a store of secrets is asked at each call. So a guest can only
+//! ask for what its own component was given. An unknown name is an error to Spin's interfaces and `none` to WASI's.
 
-use std::collections::BTreeMap;
+mod interfaces;
+mod vault;
+mod view;
+
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Capability, GrantError, Guest, HostMemory};
 use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component};
-use wasmtime::component::{Accessor, HasData, Linker};
+use wasmtime::component::{HasData, Linker};
 
-mod sync {
-    wasmtime::component::bindgen!({
-        inline: "package tombolo:vars2; world imports {
-            import fermyon:spin/variables@2.0.0;
-            import wasi:config/store@0.2.0-draft-2024-09-27;
-        }",
-        path: ["../../wit/fermyon-spin@2.0.0", "../../wit/wasi-config@0.2.0-draft-2024-09-27"],
-        world: "tombolo:vars2/imports",
-        imports: { default: trappable },
-    });
-}
+use interfaces::{config, spin1, spin2, spin3};
+pub use vault::{ProviderError, Vault};
+pub use tombolo_remote::AtMost;
+pub use view::{Granted, View};
 
-mod with_promises {
-    wasmtime::component::bindgen!({
-        inline: "package tombolo:vars3; world imports { import spin:variables/variables@3.0.0; }",
-        path: ["../../wit/spin-variables@3.0.0"],
-        world: "tombolo:vars3/imports",
-        imports: { default: store | trappable },
-    });
-}
+/// The capability, and who is asked for values that are not known.
+#[derive(Default)]
+pub struct Variables(Arc<[Vault]>);
 
-use sync::fermyon::spin::variables as spin2;
-use sync::wasi::config::store as config;
-use with_promises::spin::variables::variables as spin3;
-
-/// The capability: it has nothing of its own, every value is in the grant.
-pub struct Variables;
-
-/// The variables of one instance, by name.
-pub struct View(Arc<BTreeMap<String, String>>);
-
-/// Why there is no value.
-enum Refusal {
-    InvalidName(String),
-    Undefined(String),
-}
-
-impl View {
-    fn get(&self, name: &str) -> Result<String, Refusal> {
-        let valid = name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if !valid {
-            return Err(Refusal::InvalidName(format!("`{name}` is not lower_snake_case")));
-        }
-        let undefined = || Refusal::Undefined(format!("this component has no variable `{name}`"));
-        self.0.get(name).cloned().ok_or_else(undefined)
+impl Variables {
+    /// Variables whose values some of these have, asked in this order.
+    pub fn new(vaults: Vec<Vault>) -> Self {
+        Self(vaults.into())
     }
 }
 
@@ -67,29 +37,36 @@ impl HasData for HasVariables {
     type Data<'a> = Host<'a>;
 }
 
-struct Host<'a>(&'a View);
+/// An instance's view, borrowed for one call.
+struct Host<'a> {
+    view: &'a View,
+    memory: &'a HostMemory,
+}
 
 fn host(guest: &mut Guest) -> Host<'_> {
-    Host(guest.view::<View>().0)
+    let (view, _, memory) = guest.view_and_memory::<View>();
+    Host { view, memory }
 }
 
 impl Capability for Variables {
-    type Granted = Arc<BTreeMap<String, String>>;
+    type Granted = Arc<Granted>;
     type View = View;
 
     fn interfaces(&self, abi: Abi) -> &'static [&'static str] {
         let all = &[
             "fermyon:spin/variables@2.0.0",
             "wasi:config/store@0.2.0-draft-2024-09-27",
+            "fermyon:spin/config",
             "spin:variables/variables@3.0.0",
         ];
         match abi {
-            Abi::Sync => &all[..2],
+            Abi::Sync => &all[..3],
             Abi::Async => all,
         }
     }
 
     fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        spin1::add_to_linker::<_, HasVariables>(linker, host)?;
         spin2::add_to_linker::<_, HasVariables>(linker, host)?;
         config::add_to_linker::<_, HasVariables>(linker, host)?;
         if abi == Abi::Async {
@@ -104,7 +81,7 @@ impl Capability for Variables {
         component: &Component,
         _: &Arc<Egress>,
     ) -> Result<Self::Granted, GrantError> {
-        Ok(Arc::new(component.variables.clone()))
+        Ok(Arc::new(Granted { variables: component.variables.clone(), vaults: Arc::clone(&self.0) }))
     }
 
     fn open(&self, granted: &Self::Granted) -> View {
@@ -112,67 +89,5 @@ impl Capability for Variables {
     }
 }
 
-impl spin2::Host for Host<'_> {
-    fn get(&mut self, name: String) -> wasmtime::Result<Result<String, spin2::Error>> {
-        Ok(self.0.get(&name).map_err(|refusal| match refusal {
-            Refusal::InvalidName(reason) => spin2::Error::InvalidName(reason),
-            Refusal::Undefined(reason) => spin2::Error::Undefined(reason),
-        }))
-    }
-}
-
-impl config::Host for Host<'_> {
-    fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, config::Error>> {
-        Ok(Ok(self.0.get(&key).ok()))
-    }
-
-    fn get_all(&mut self) -> wasmtime::Result<Result<Vec<(String, String)>, config::Error>> {
-        let all = self.0.0.iter().map(|(name, value)| (name.clone(), value.clone()));
-        Ok(Ok(all.collect()))
-    }
-}
-
-impl spin3::Host for Host<'_> {}
-
-impl spin3::HostWithStore<Guest> for HasVariables {
-    async fn get(
-        accessor: &Accessor<Guest, Self>,
-        name: String,
-    ) -> wasmtime::Result<Result<String, spin3::Error>> {
-        let value = accessor.with(|mut access| access.get().0.get(&name));
-        Ok(value.map_err(|refusal| match refusal {
-            Refusal::InvalidName(reason) => spin3::Error::InvalidName(reason),
-            Refusal::Undefined(reason) => spin3::Error::Undefined(reason),
-        }))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tombolo_capability::conformance;
-    use tombolo_egress::EgressConfig;
-    use tombolo_model::Source;
-
-    #[test]
-    fn it_provides_what_it_names() {
-        conformance::provides_what_it_names(&Variables);
-    }
-
-    #[test]
-    fn a_component_sees_its_own_variables_only() {
-        let component = Component {
-            variables: BTreeMap::from([("region".to_owned(), "eu".to_owned())]),
-            ..Component::bare("api".parse().unwrap(), Source::Path("api.wasm".into()))
-        };
-        let granted = Variables
-            .grant(&"shop".parse().unwrap(), &component, &Egress::new(EgressConfig::none()))
-            .unwrap();
-        let view = Variables.open(&granted);
-        assert_eq!(view.get("region").ok().as_deref(), Some("eu"));
-        assert!(matches!(view.get("token"), Err(Refusal::Undefined(_))));
-        assert!(matches!(view.get("Not-A-Name"), Err(Refusal::InvalidName(_))));
-        let mut host = Host(&view);
-        assert!(matches!(config::Host::get(&mut host, "token".into()), Ok(Ok(None))));
-    }
-}
+mod tests;

@@ -1,8 +1,13 @@
-//! From WASI 0.3.0's release candidate of March 2026 to the release.
+//! From candidates of WASI to the releases they became.
 //!
-//! The WIT of the two is the same, word for word, in what the crate `wasip3` has of them (0.6.0 and 0.7.1):
-//! one function that was unstable in the candidate, `exit-with-code`, is stable in the release. So a component
-//! that was built for the candidate, as with spin-sdk 6, is one for the release once its names say so.
+//! The WIT of 0.3.0's candidate of March 2026 and of the release is the same, word for word, in what the crate `wasip3` has
+//! of them (0.6.0 and 0.7.1): one function that was unstable in the candidate, `exit-with-code`, is stable in the release.
+//!
+//! That of 0.2.0's candidate of November 2023 differs from the release, in what spin-sdk 5.2.0 carries of both, in this:
+//! timeouts of requests were called `-ms`, which is renamed as well; sockets had `ipv6-only`, and the trailers of a body could
+//! be taken more than once. The linker refuses a component that uses one of the last two, by its name.
+//!
+//! So a component that was built for one of them, as with spin-sdk 6, is one for the release once its names say so.
 
 use std::convert::Infallible;
 
@@ -13,10 +18,15 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Validator, WasmFeatures};
 
-/// How names of the candidate end.
+/// How names of the candidate of 0.3.0 end.
 pub const CANDIDATE: &str = "@0.3.0-rc-2026-03-15";
-/// What the release has not of that.
-const SUFFIX: &str = "-rc-2026-03-15";
+/// How names of the candidate of 0.2.0 end.
+pub const NOVEMBER: &str = "@0.2.0-rc-2023-11-10";
+
+/// Whether an interface is of a candidate that is the release by another name.
+pub fn is_of_one(name: &str) -> bool {
+    name.starts_with("wasi:") && (name.ends_with(CANDIDATE) || name.ends_with(NOVEMBER))
+}
 
 /// A component that is not valid.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +35,7 @@ pub struct CandidateError {
     reason: String,
 }
 
-/// The component with the names of the release in place of the candidate's.
+/// The component with the names of the release in place of its candidate's.
 ///
 /// # Errors
 ///
@@ -43,8 +53,12 @@ pub fn released(component: &[u8]) -> Result<Vec<u8>, CandidateError> {
 
 /// A name as the release has it.
 fn renamed(name: &str) -> &str {
-    let is_candidate = name.starts_with("wasi:") && name.ends_with(CANDIDATE);
-    name.strip_suffix(SUFFIX).filter(|_| is_candidate).unwrap_or(name)
+    if is_of_one(name) {
+        return name.split_once("-rc-").map_or(name, |(release, _)| release);
+    }
+    // Nothing else of these names is in any WASI.
+    let function = name.strip_suffix("-timeout-ms").and(name.strip_suffix("-ms"));
+    function.filter(|_| name.starts_with("[method]request-options.")).unwrap_or(name)
 }
 
 fn extern_name(name: wasmparser::ComponentExternName<'_>) -> ComponentExternName<'_> {
@@ -203,6 +217,22 @@ mod tests {
         // The one name that is not WASI's stays, and so do custom sections.
         assert_eq!(text.matches("-rc-2026-03-15").count(), 1, "{text}");
         assert!(text.contains("other:http/types@0.3.0-rc-2026-03-15"));
+    }
+
+    #[test]
+    fn names_of_november_become_those_of_0_2() {
+        let renamed_all = released(&component("0.2.0-rc-2023-11-10")).unwrap();
+        assert!(is_valid(&renamed_all));
+        assert_eq!(String::from_utf8_lossy(&renamed_all).matches("-rc-2023-11-10").count(), 1);
+        for (name, expected) in [
+            ("wasi:io/streams@0.2.0-rc-2023-11-10", "wasi:io/streams@0.2.0"),
+            ("wasi:io/streams@0.2.0-rc-2023-10-18", "wasi:io/streams@0.2.0-rc-2023-10-18"),
+            ("[method]request-options.set-connect-timeout-ms", "[method]request-options.set-connect-timeout"),
+            ("[method]request-options.connect-timeout", "[method]request-options.connect-timeout"),
+            ("[method]other.connect-timeout-ms", "[method]other.connect-timeout-ms"),
+        ] {
+            assert_eq!(renamed(name), expected);
+        }
     }
 
     #[test]

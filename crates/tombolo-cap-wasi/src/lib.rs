@@ -13,6 +13,7 @@ pub mod network;
 mod outbound;
 pub mod output;
 pub mod snapshot;
+mod spin1;
 mod world;
 
 pub use link::{link, provides};

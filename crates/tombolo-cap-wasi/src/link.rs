@@ -3,10 +3,11 @@
 use tombolo_capability::{Abi, Guest};
 use wasmtime::component::Linker;
 
-use crate::snapshot;
+use crate::{snapshot, spin1};
 
 /// Adds WASI and `wasi:http` to what components of this ABI can import: every 0.2.x, 0.3.0
-/// where there is native async, and where there is none the snapshot that came before 0.2.
+/// where there is native async, and where there is none the snapshot that came before 0.2; and requests as Spin 1 had
+/// them.
 ///
 /// # Errors
 ///
@@ -14,6 +15,7 @@ use crate::snapshot;
 pub fn link(abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    spin1::link(linker)?;
     match abi {
         Abi::Sync => snapshot::link(linker),
         Abi::Async => {
@@ -31,7 +33,7 @@ pub fn provides(abi: Abi, name: &str) -> bool {
     if let Some(interface) = name.strip_suffix(snapshot::VERSION) {
         return abi == Abi::Sync && snapshot::INTERFACES.contains(&interface);
     }
-    let Some((interface, version)) = name.split_once('@') else { return false };
+    let Some((interface, version)) = name.split_once('@') else { return spin1::INTERFACES.contains(&name) };
     if version.contains('-') {
         return false;
     }
@@ -138,6 +140,9 @@ mod tests {
         config.concurrency_support(false);
         let mut linker = Linker::new(&Engine::new(&config).unwrap());
         link(Abi::Sync, &mut linker).unwrap();
+        for name in spin1::INTERFACES {
+            assert!(is_linked(&mut linker, name) && provides(Abi::Sync, name), "{name}");
+        }
         for interface in snapshot::INTERFACES {
             let name = format!("{interface}{}", snapshot::VERSION);
             assert!(is_linked(&mut linker, &name) && provides(Abi::Sync, &name), "{name}");

@@ -12,6 +12,7 @@ use crate::limits::{Isolation, Limits};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
+use crate::template::Template;
 use crate::{Digest, DigestError};
 
 /// One application: its components and files, and where they answer.
@@ -93,8 +94,8 @@ pub struct Component {
     pub source: Source,
     /// Its whole environment.
     pub environment: BTreeMap<String, String>,
-    /// The variables it can read, resolved to their values.
-    pub variables: BTreeMap<String, String>,
+    /// The variables it can read, resolved to their values as far as nobody must be asked for them.
+    pub variables: BTreeMap<String, Template>,
     /// Files it can read.
     pub files: Files,
     /// Labels of the key-value stores it can open.

@@ -4,7 +4,7 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`manifest`] (an application as it is written),
+//! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`template`], [`manifest`] (an application as it is written),
 //! [`runtime_config`], [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
 //! addresses a grant opens), [`outbound`], [`route`] and [`site`], [`release`] (what is deployed).
 
@@ -25,6 +25,7 @@ pub mod release;
 pub mod route;
 pub mod runtime_config;
 pub mod site;
+pub mod template;
 
 pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
 pub use assets::StaticAssets;

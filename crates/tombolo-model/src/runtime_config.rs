@@ -85,6 +85,21 @@ pub enum VariablesProvider {
     },
     /// The configuration itself.
     Static(BTreeMap<String, String>),
+    /// A server that speaks Vault's protocol, asked each time.
+    Vault(Vault),
+}
+
+/// A store of secrets of Vault's: its key-value engine, version 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vault {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// What it is shown.
+    pub token: Secret,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// What stands before the name of a variable, with a `/` between.
+    pub prefix: Option<String>,
 }
 
 /// The prefix of variables in the environment, unless a provider says another.
@@ -233,16 +248,22 @@ fn file(table: &Fields<'_>) -> Result<PathBuf, ManifestError> {
 fn variables(root: &Fields<'_>) -> Result<Vec<VariablesProvider>, ManifestError> {
     let tables = root.tables("variables_provider")?.into_iter().chain(root.tables("config_provider")?);
     let provider = |table: Fields<'_>| {
-        let kind = required(&table, "type", "`env` or `static`")?;
+        let kind = required(&table, "type", "`env`, `static` or `vault`")?;
         let provider = match kind.value {
             "env" => VariablesProvider::Environment {
                 prefix: table.text("prefix")?.map_or(VARIABLE_PREFIX, |text| text.value).to_owned(),
                 dotenv: table.text("dotenv_path")?.map(|text| text.value.into()),
             },
             "static" => VariablesProvider::Static(values(&table)?),
+            "vault" => VariablesProvider::Vault(Vault {
+                endpoint: endpoint(&table)?,
+                token: token(&table, "token")?,
+                mount: required(&table, "mount", "where the key-value engine is mounted")?.value.to_owned(),
+                prefix: table.text("prefix")?.map(|text| text.value.to_owned()),
+            }),
             other => {
                 let message = format!("the type `{other}` is not supported by this version of tombolo");
-                let hint = Some("`env` and `static` are supported".to_owned());
+                let hint = Some("`env`, `static` and `vault` are supported".to_owned());
                 return Err(ManifestError { hint, ..table.error(kind.span, message) });
             }
         };
@@ -282,6 +303,8 @@ mod tests {
             [[variables_provider]]\ntype = \"static\"\nvalues = { region = \"eu\" }\n\
             [[variables_provider]]\ntype = \"env\"\nprefix = \"APP\"\ndotenv_path = \"vars.env\"\n\
             [[variables_provider]]\ntype = \"env\"\n\
+            [[variables_provider]]\ntype = \"vault\"\nurl = \"https://vault.test\"\ntoken = \"t\"\nmount = \"secret\"\n\
+            prefix = \"shop\"\n\
             [llm_compute]\ntype = \"remote_http\"\nurl = \"https://llm.test:8080/v1\"\nauth_token = \"t\"\n\
             api_type = \"open_ai\"\n";
         let config = parse("runtime.toml", text).unwrap();
@@ -301,6 +324,12 @@ mod tests {
                     VariablesProvider::Static(BTreeMap::from([("region".into(), "eu".into())])),
                     VariablesProvider::Environment { prefix: "APP".into(), dotenv: Some("vars.env".into()) },
                     VariablesProvider::Environment { prefix: VARIABLE_PREFIX.into(), dotenv: None },
+                    VariablesProvider::Vault(Vault {
+                        endpoint: "https://vault.test".parse().unwrap(),
+                        token: Secret::new("t"),
+                        mount: "secret".into(),
+                        prefix: Some("shop".into()),
+                    }),
                 ],
                 llm: Some(LlmCompute {
                     endpoint: "https://llm.test:8080/v1".parse().unwrap(),
@@ -344,9 +373,14 @@ mod tests {
                 "runtime.toml:3:8: `key_value_store.a.path` is an integer, expected a string",
             ),
             (
-                "[[variables_provider]]\ntype = \"vault\"\n",
-                "runtime.toml:2:8: the type `vault` is not supported by this version of tombolo [`env` and \
-                 `static` are supported]",
+                "[[variables_provider]]\ntype = \"azure_key_vault\"\n",
+                "runtime.toml:2:8: the type `azure_key_vault` is not supported by this version of tombolo [`env`, \
+                 `static` and `vault` are supported]",
+            ),
+            (
+                "[[variables_provider]]\ntype = \"vault\"\nurl = \"http://vault.test\"\ntoken = \"t\"\n",
+                "runtime.toml:1:1: `[variables_provider]` has no `mount`, expected where the key-value engine is \
+                 mounted",
             ),
             (
                 "[[variables_provider]]\ntype = \"static\"\nvalues = { No = \"x\" }\n",

@@ -16,9 +16,10 @@ use tombolo_cap_mysql::Mysql;
 use tombolo_cap_postgres::Postgres;
 use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
-use tombolo_cap_variables::Variables;
+use tombolo_cap_variables::{self as variables, Variables};
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_model::runtime_config::Vault;
 use tombolo_model::site::Sites;
 use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
@@ -44,6 +45,8 @@ pub struct NodeConfig {
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Who answers for large language models.
     pub llm: Option<LlmCompute>,
+    /// Who is asked for values of variables.
+    pub vaults: Vec<Vault>,
     /// Executed in the database `default` before it serves.
     pub sqlite_at_start: Vec<String>,
     /// Given to every component, over its own environment.
@@ -153,7 +156,7 @@ impl Node {
         let capabilities: Vec<Arc<dyn AnyCapability>> = vec![
             Arc::new(Kv::new(stores)),
             Arc::new(sqlite),
-            Arc::new(Variables),
+            Arc::new(Variables::new(config.vaults.iter().map(variables::Vault::new).collect())),
             Arc::new(Redis),
             Arc::new(Mqtt),
             Arc::new(Llm::new(config.llm)),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::prepare::PrepareError;
 use tombolo_cap_wasi::adapt::{self, Shape};
-use tombolo_cap_wasi::candidate::{self, CANDIDATE};
+use tombolo_cap_wasi::candidate::{self, CANDIDATE, NOVEMBER};
 use tombolo_capability::Abi;
 use wasmparser::{
     Chunk, ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, ValidPayload, Validator,
@@ -149,21 +149,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     let mut found = Found::default();
     found.read(bytes)?;
     let Found { is_component, imports, exports, .. } = &found;
-    let exports_any = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
     // Of the release, or of the candidate that is it by another name.
-    let exports_03 = |interface: &str| {
-        let version = |name: &String| name.strip_prefix(interface).map(ToOwned::to_owned);
-        exports.iter().filter_map(version).any(|version| version == "@0.3.0" || version == CANDIDATE)
+    let versions = |interface: &'static str| exports.iter().filter_map(move |name| name.strip_prefix(interface));
+    let exports_03 = |interface| versions(interface).any(|version| version == "@0.3.0" || version == CANDIDATE);
+    let exports_02 = |interface| {
+        let is_release = |version: &str| version.starts_with("@0.2.") && !version.contains("-rc-");
+        versions(interface).any(|version| is_release(version) || version == NOVEMBER)
     };
     let kind = if *is_component {
-        if exports_any("wasi:http/incoming-handler@0.2.") && !exports_any("wasi:http/incoming-handler@0.2.0-")
-        {
+        if exports_02("wasi:http/incoming-handler") {
             Kind::Http(Handler::Wasi02)
         } else if exports.iter().any(|name| name == SNAPSHOT_HANDLER) {
             Kind::Http(Handler::Snapshot)
         } else if exports_03("wasi:http/handler") {
             Kind::Http(Handler::Wasi03)
-        } else if exports_any("wasi:cli/run@0.2.") {
+        } else if exports_02("wasi:cli/run") {
             Kind::Command(Version::Wasi02)
         } else if exports_03("wasi:cli/run") {
             Kind::Command(Version::Wasi03)
@@ -179,21 +179,29 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     Ok(Inspection { kind, imports: found.imports, exports: found.exports })
 }
 
-/// The component in these bytes: themselves, what a module of WASI 0.1 is turned into, or what a component of
-/// WASI 0.3.0's release candidate is to the release.
+/// The component in these bytes: themselves, what a module of WASI 0.1 is turned into, or what a component of a
+/// candidate of WASI is to the release.
 ///
 /// # Errors
 ///
 /// If there is none in them.
 pub fn component<'a>(bytes: &'a [u8], found: &Inspection) -> Result<Cow<'a, [u8]>, PrepareError> {
     if let Kind::Wasi01(shape) = found.kind {
-        return Ok(Cow::Owned(adapt::component(bytes, shape)?));
+        let adapted = adapt::component(bytes, shape)?;
+        // A module's own world may be of one, too.
+        return match is_of_a_candidate(&inspect(&adapted)?) {
+            true => Ok(Cow::Owned(candidate::released(&adapted)?)),
+            false => Ok(Cow::Owned(adapted)),
+        };
     }
-    let mut names = found.imports.iter().chain(&found.exports);
-    if names.any(|name| name.ends_with(CANDIDATE)) {
-        return Ok(Cow::Owned(candidate::released(bytes)?));
+    match is_of_a_candidate(found) {
+        true => Ok(Cow::Owned(candidate::released(bytes)?)),
+        false => Ok(Cow::Borrowed(bytes)),
     }
-    Ok(Cow::Borrowed(bytes))
+}
+
+fn is_of_a_candidate(found: &Inspection) -> bool {
+    found.imports.iter().chain(&found.exports).any(|name| candidate::is_of_one(name))
 }
 
 /// Whether a component needs native async: whether it is valid without.

@@ -172,12 +172,13 @@ fn interfaces(abi: Abi) -> Vec<&'static str> {
     // Naming interfaces opens nothing: the paths are never touched.
     let kv = tombolo_cap_kv::Kv::new(BTreeMap::new());
     let sqlite = tombolo_cap_sqlite::Sqlite::new(PathBuf::new(), BTreeMap::new());
+    let variables = tombolo_cap_variables::Variables::default();
     let llm = tombolo_cap_llm::Llm::new(None);
     let capabilities: [&dyn AnyCapability; 8] = [
         &kv,
         &sqlite,
         &llm,
-        &tombolo_cap_variables::Variables,
+        &variables,
         &tombolo_cap_redis::Redis,
         &tombolo_cap_mqtt::Mqtt,
         &tombolo_cap_mysql::Mysql,

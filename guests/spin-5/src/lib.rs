@@ -27,6 +27,7 @@ async fn handle(request: Request) -> impl IntoResponse {
         "/outbound" => return outbound(&request).await,
         "/key-value" => key_value(),
         "/variables" => variables(),
+        "/variable" => return Response::new(200, format!("{:?}", variables::get(request.query()))),
         "/sqlite" => sqlite(),
         "/sqlite-3" => sqlite_3(),
         "/mqtt" => mqtt::check(request.query()),

@@ -13,12 +13,13 @@ pub(crate) mod read;
 mod redis;
 mod response;
 mod settings;
-mod template;
+pub mod variables;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::app::App;
+pub use variables::{Given, Known, Live};
 
 /// Why a manifest, or a runtime configuration, was refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,21 +52,22 @@ impl std::error::Error for ManifestError {}
 ///
 /// The first thing that is wrong, in the order of the file's tables.
 pub fn parse(file: &str, text: &str, values: &BTreeMap<String, String>) -> Result<App, ManifestError> {
-    parse_profile(file, text, values, None)
+    parse_given(file, text, &Given::known(values), None)
 }
 
-/// The same where components are what a build profile makes them, if one is chosen.
+/// The same with all that an operator says of variables, and where components are what a build profile makes them, if
+/// one is chosen.
 ///
 /// # Errors
 ///
 /// As [`parse`]; also if no component has that profile.
-pub fn parse_profile(
+pub fn parse_given(
     file: &str,
     text: &str,
-    values: &BTreeMap<String, String>,
+    given: &Given<'_>,
     profile: Option<&str>,
 ) -> Result<App, ManifestError> {
-    read::app(&fields::Document { file, text }, values, profile)
+    read::app(&fields::Document { file, text }, given, profile)
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn read_one(table: &Fields<'_>) -> Result<Override, ManifestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::parse_profile;
+    use crate::manifest::{Given, parse_given};
 
     const APP: &str = r#"
         spin_manifest_version = 2
@@ -112,7 +112,7 @@ mod tests {
     "#;
 
     fn component(id: &str, profile: Option<&str>) -> Component {
-        let app = parse_profile("spin.toml", APP, &Values::new(), profile).unwrap();
+        let app = parse_given("spin.toml", APP, &Given::default(), profile).unwrap();
         app.components[&id.parse().unwrap()].clone()
     }
 
@@ -140,9 +140,9 @@ mod tests {
     #[test]
     fn a_profile_that_is_not_there_or_misspelt_is_refused() {
         let refused = |text: &str, profile| {
-            parse_profile("spin.toml", text, &Values::new(), profile).unwrap_err().to_string()
+            parse_given("spin.toml", text, &Given::default(), profile).unwrap_err().to_string()
         };
-        let error = parse_profile("spin.toml", APP, &Values::new(), Some("debgu")).unwrap_err();
+        let error = parse_given("spin.toml", APP, &Given::default(), Some("debgu")).unwrap_err();
         assert_eq!(error.to_string(), "spin.toml: no component has the profile `debgu`");
         assert_eq!(error.hint.as_deref(), Some("there are `debug`, `small`"));
         // Also if another is chosen.

@@ -13,7 +13,7 @@ use super::profile::Profiles;
 use super::redis;
 use super::response::static_response;
 use super::settings::{Settings, settings};
-use super::template;
+use super::variables::{Given, Values, Variables};
 use crate::app::{
     App, Build, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse,
 };
@@ -21,13 +21,12 @@ use crate::file_glob::{FileGlob, Star};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
 use crate::route::Pattern;
-
-pub(super) type Values = BTreeMap<String, String>;
+use crate::template::Template;
 
 /// The whole manifest.
 pub(super) fn app(
     document: &Document<'_>,
-    given: &Values,
+    given: &Given<'_>,
     profile: Option<&str>,
 ) -> Result<App, ManifestError> {
     let table = document.parse()?;
@@ -50,7 +49,7 @@ pub(super) fn app(
     };
     application.done()?;
 
-    let variables = variables(&root, given)?;
+    let variables = Variables::read(&root, given)?;
     let mut components = Components {
         read: BTreeMap::new(),
         variables: &variables,
@@ -126,36 +125,13 @@ fn base(application: &Fields<'_>) -> Result<Pattern, ManifestError> {
     Ok(base)
 }
 
-/// `[variables]`: every variable that has a value, from the operator or by default.
-fn variables(root: &Fields<'_>, given: &Values) -> Result<Values, ManifestError> {
-    let mut values = Values::new();
-    let Some(tables) = root.table("variables")? else { return Ok(values) };
-    for (key, value) in tables.entries() {
-        lower_snake(&tables, &key)?;
-        let fields = tables.entry_table(key.value, value)?;
-        fields.ignore(&["description"]);
-        let default = fields.text("default")?;
-        let required = fields.flag("required")?.unwrap_or(false);
-        fields.flag("secret")?;
-        if required == default.is_some() {
-            let message = format!("`{}` must have either `default` or `required = true`", fields.name);
-            return Err(fields.error(key.span, message));
-        }
-        if let Some(value) = given.get(key.value).map(String::as_str).or(default.map(|text| text.value)) {
-            values.insert(key.value.to_owned(), value.to_owned());
-        }
-        fields.done()?;
-    }
-    Ok(values)
-}
-
 pub(super) const DEPENDENCIES: &str =
     "compose the component before it is served, with `wac` or `wasm-tools compose`";
 
 /// Those that were read, and what reading one needs.
 pub(super) struct Components<'a> {
     read: BTreeMap<ComponentId, Component>,
-    pub(super) variables: &'a Values,
+    pub(super) variables: &'a Variables<'a>,
     defaults: &'a Settings,
     profiles: Profiles<'a>,
 }
@@ -173,7 +149,7 @@ impl Components<'_> {
 fn component(
     fields: &Fields<'_>,
     id: ComponentId,
-    variables: &Values,
+    variables: &Variables<'_>,
     defaults: &Settings,
 ) -> Result<Component, ManifestError> {
     let source = source(fields)?;
@@ -234,8 +210,11 @@ pub(super) fn environment(fields: &Fields<'_>) -> Result<Values, ManifestError> 
     table.entries().map(entry).collect()
 }
 
-fn component_variables(fields: &Fields<'_>, variables: &Values) -> Result<Values, ManifestError> {
-    let Some(table) = fields.table("variables")? else { return Ok(Values::new()) };
+fn component_variables(
+    fields: &Fields<'_>,
+    variables: &Variables<'_>,
+) -> Result<BTreeMap<String, Template>, ManifestError> {
+    let Some(table) = fields.table("variables")? else { return Ok(BTreeMap::new()) };
     let entry = |(key, value): (Placed<&str>, &Spanned<DeValue<'_>>)| {
         lower_snake(&table, &key)?;
         let template = value.get_ref().as_str().ok_or_else(|| {
@@ -244,17 +223,16 @@ fn component_variables(fields: &Fields<'_>, variables: &Values) -> Result<Values
                 format!("`{}` is no string, expected text with `{{{{ name }}}}`", table.path(key.value)),
             )
         })?;
-        let text = filled(&table, template, value.span(), variables)?;
-        Ok((key.value.to_owned(), text))
+        Ok((key.value.to_owned(), variables.template(&table, template, value.span())?))
     };
     table.entries().map(entry).collect()
 }
 
-fn outbound(fields: &Fields<'_>, variables: &Values) -> Result<AllowedHosts, ManifestError> {
+fn outbound(fields: &Fields<'_>, variables: &Variables<'_>) -> Result<AllowedHosts, ManifestError> {
     let entries = fields.texts("allowed_outbound_hosts")?;
     let mut texts = Vec::new();
     for entry in &entries {
-        let text = filled(fields, entry.value, entry.span.clone(), variables)?;
+        let text = variables.filled(fields, entry.value, entry.span.clone())?;
         AllowedHosts::parse([text.as_str()]).map_err(|error| at(fields, entry, error))?;
         texts.push(text);
     }
@@ -421,18 +399,6 @@ pub(crate) fn required<'a>(
 
 pub(super) fn at(fields: &Fields<'_>, place: &Placed<&str>, error: impl std::error::Error) -> ManifestError {
     fields.error(place.span.clone(), error.to_string())
-}
-
-pub(super) fn filled(
-    fields: &Fields<'_>,
-    text: &str,
-    span: std::ops::Range<usize>,
-    variables: &Values,
-) -> Result<String, ManifestError> {
-    template::fill(text, variables).map_err(|message| ManifestError {
-        hint: Some("a required variable gets its value from the environment, as SPIN_VARIABLE_<NAME>".into()),
-        ..fields.error(span, message)
-    })
 }
 
 pub(crate) fn lower_snake(fields: &Fields<'_>, key: &Placed<&str>) -> Result<(), ManifestError> {

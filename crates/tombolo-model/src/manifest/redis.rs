@@ -2,16 +2,17 @@
 
 use super::ManifestError;
 use super::fields::Fields;
-use super::read::{Components, Values, filled, required, trigger_component};
+use super::read::{Components, required, trigger_component};
+use super::variables::Variables;
 use crate::app::RedisTrigger;
 
 /// `[application.trigger.redis] address`, which is that of every trigger without one of its own.
-pub(super) fn address(application: &Fields<'_>, variables: &Values) -> Result<Option<String>, ManifestError> {
+pub(super) fn address(application: &Fields<'_>, variables: &Variables<'_>) -> Result<Option<String>, ManifestError> {
     let Some(triggers) = application.table("trigger")? else { return Ok(None) };
     let Some(redis) = triggers.table("redis")? else { return Ok(None) };
     let address = redis.text("address")?;
     redis.done()?;
-    address.map(|text| filled(&redis, text.value, text.span, variables)).transpose()
+    address.map(|text| variables.filled(&redis, text.value, text.span)).transpose()
 }
 
 /// Every `[[trigger.redis]]` among `kinds`, the triggers of all kinds; inline components are numbered from
@@ -27,9 +28,9 @@ pub(super) fn triggers(
         fields.ignore(&["id"]);
         fields.unsupported("components", "name one `component`")?;
         let channel = required(&fields, "channel", "the channel whose messages it gets")?;
-        let channel = filled(&fields, channel.value, channel.span, components.variables)?;
+        let channel = components.variables.filled(&fields, channel.value, channel.span)?;
         let address = match fields.text("address")? {
-            Some(own) => filled(&fields, own.value, own.span, components.variables)?,
+            Some(own) => components.variables.filled(&fields, own.value, own.span)?,
             None => address.map(str::to_owned).ok_or_else(|| {
                 let expected = "`redis://host:port`, here or in `[application.trigger.redis]`";
                 fields.missing("address", expected)
@@ -51,7 +52,7 @@ mod tests {
             "spin_manifest_version = 2\n[application]\nname = \"app\"\n{redis}\n[variables]\n\
              host = {{ default = \"cache\" }}\n[component.a]\nsource = \"a.wasm\"\n"
         );
-        let app = parse("spin.toml", &text, &super::Values::new()).map_err(|error| error.to_string())?;
+        let app = parse("spin.toml", &text, &std::collections::BTreeMap::new()).map_err(|error| error.to_string())?;
         let text = |it: &super::RedisTrigger| format!("{} {} {}", it.address, it.channel, it.component);
         Ok(app.redis_triggers.iter().map(text).collect())
     }

@@ -41,12 +41,24 @@ pub struct Service {
 impl Service {
     /// Starts one that answers as `answer` says.
     pub fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::serving(None, Box::new(answer))
+    }
+
+    /// The same, with a header of the request sent back.
+    pub fn echoing(
+        header: &'static str,
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::serving(Some(header), Box::new(answer))
+    }
+
+    fn serving(echo: Option<&'static str>, answer: Answering) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::default();
         let (stop, stopped) = oneshot::channel();
-        let shared: Arc<Shared> = Arc::new(Shared { answer: Box::new(answer), asked: Arc::clone(&asked) });
+        let shared: Arc<Shared> = Arc::new(Shared { echo, answer, asked: Arc::clone(&asked) });
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -83,8 +95,11 @@ impl Drop for Service {
     }
 }
 
+type Answering = Box<dyn Fn(&Asked) -> Answer + Send + Sync>;
+
 struct Shared {
-    answer: Box<dyn Fn(&Asked) -> Answer + Send + Sync>,
+    echo: Option<&'static str>,
+    answer: Answering,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -112,7 +127,11 @@ async fn respond(
     shared.asked.lock().unwrap().push(asked.clone());
     match (shared.answer)(&asked) {
         Some((status, body)) => {
-            Ok(Response::builder().status(status).body(Full::from(body)).expect("a status of the test"))
+            let mut response = Response::builder().status(status);
+            if let Some((name, value)) = shared.echo.and_then(|name| asked.headers.get_key_value(name)) {
+                response = response.header(name, value);
+            }
+            Ok(response.body(Full::from(body)).expect("a status of the test"))
         }
         None => std::future::pending().await,
     }

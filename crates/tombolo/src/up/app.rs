@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tombolo_model::manifest::{Known, Live};
+use tombolo_model::runtime_config::Vault;
 use tombolo_model::{App, AppName, Component, ComponentId, HttpTrigger, manifest};
 
+use super::operator;
 use crate::failure::Failure;
 
 /// Where an app is written.
@@ -32,7 +35,9 @@ pub(crate) enum Source {
 #[derive(Default)]
 pub(crate) struct Given {
     /// Values for its variables.
-    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) known: BTreeMap<String, Known>,
+    /// Who is asked for others.
+    pub(crate) vaults: Vec<Vault>,
     /// The build profile that was chosen.
     pub(crate) profile: Option<String>,
     /// Where components are kept that were downloaded; in `.tombolo` beside the app unless it says so.
@@ -87,13 +92,18 @@ impl Source {
 
     /// The app as it is written now, with what it has at URLs downloaded.
     pub(crate) fn read(&self) -> Result<App, Failure> {
-        let (file, root, Given { values, profile, downloads }) = match self {
+        let (file, root, Given { known, vaults, profile, downloads }) = match self {
             Self::Manifest { file, root, given } => (file, root, given),
             Self::Component { file, .. } => return Ok(bare(file)),
         };
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", file.display())))?;
-        let app = manifest::parse_profile(&file.display().to_string(), &text, values, profile.as_deref());
+        let ask = |name: &str, providers: usize| {
+            operator::ask(vaults.get(..providers).unwrap_or(vaults), name)
+        };
+        let live = Live { providers: vaults.len(), ask: Some(&ask) };
+        let given = manifest::Given { known: known.clone(), live };
+        let app = manifest::parse_given(&file.display().to_string(), &text, &given, profile.as_deref());
         let mut app = app.map_err(|error| Failure::new(error.to_string()).hint(error.hint))?;
         let beside = || root.join(".tombolo/downloads");
         super::fetch::fetch(&mut app, &downloads.clone().unwrap_or_else(beside))?;

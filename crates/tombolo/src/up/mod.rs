@@ -113,13 +113,14 @@ impl Up {
         cache: &Option<PathBuf>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<ExitCode, Failure> {
-        let Operator { stores, databases, llm, values } =
+        let Operator { stores, databases, llm, known, vaults } =
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
         let sqlite_at_start =
             self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
         // Beside the folder of what is compiled.
         let downloads = cache.as_ref().and_then(|cache| Some(cache.parent()?.join("downloads")));
-        let source = Source::find(&self.path, Given { values, profile: self.profile.clone(), downloads })?;
+        let given = Given { known, vaults: vaults.clone(), profile: self.profile.clone(), downloads };
+        let source = Source::find(&self.path, given)?;
         let app = source.read()?;
         if self.build {
             build::build(&app, source.root())?;
@@ -140,6 +141,7 @@ impl Up {
             key_value_stores: stores,
             sqlite_databases: databases,
             llm,
+            vaults,
             sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),

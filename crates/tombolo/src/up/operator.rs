@@ -5,12 +5,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tombolo_model::runtime_config::{self, VariablesProvider};
+use tombolo_cap_variables::AtMost;
+use tombolo_model::manifest::Known;
+use tombolo_model::manifest::variables::Values;
+use tombolo_model::runtime_config::{self, Vault, VariablesProvider};
 use tombolo_model::{KeyValueStore, LlmCompute, RuntimeConfig, dotenv};
 
 use crate::failure::Failure;
 
-type Values = BTreeMap<String, String>;
+/// Bytes of a value that must be known when an app is read, as it comes and as it is.
+const VALUE_BYTES_MAX: u64 = 1 << 20;
 
 /// What is said beside the manifest, with paths as this process finds them.
 #[derive(Debug, Default)]
@@ -21,8 +25,10 @@ pub(crate) struct Operator {
     pub(crate) databases: BTreeMap<String, PathBuf>,
     /// Who answers for large language models.
     pub(crate) llm: Option<LlmCompute>,
-    /// Values of variables, by name.
-    pub(crate) values: Values,
+    /// Values of variables that are known, by name.
+    pub(crate) known: BTreeMap<String, Known>,
+    /// Who is asked for others.
+    pub(crate) vaults: Vec<Vault>,
 }
 
 impl Operator {
@@ -37,12 +43,7 @@ impl Operator {
                     .map_err(|error| Failure::new(error.to_string()).hint(error.hint))?
             }
         };
-        let mut values = Values::new();
-        let last = VariablesProvider::last();
-        for provider in &config.variables {
-            add(&mut values, provider, environment, Missing::IsAnError)?;
-        }
-        add(&mut values, &last, environment, Missing::IsFine)?;
+        let (known, vaults) = variables(&config.variables, environment)?;
         // Those of stores are relative to the configuration and those of databases are not: so it is in Spin.
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
         for store in config.key_value_stores.values_mut() {
@@ -57,7 +58,8 @@ impl Operator {
             stores: config.key_value_stores,
             databases: config.sqlite_databases,
             llm: config.llm,
-            values,
+            known,
+            vaults,
         })
     }
 }
@@ -81,37 +83,60 @@ enum Missing {
     IsAnError,
 }
 
-/// Adds what a provider has and none before it had.
-fn add(
-    values: &mut Values,
-    provider: &VariablesProvider,
+/// What providers know, and those that are asked: the first that has a value counts.
+fn variables(
+    providers: &[VariablesProvider],
     environment: &Values,
-    missing: Missing,
-) -> Result<(), Failure> {
-    match provider {
-        VariablesProvider::Static(own) => {
-            for (name, value) in own {
-                values.entry(name.clone()).or_insert_with(|| value.clone());
-            }
+) -> Result<(BTreeMap<String, Known>, Vec<Vault>), Failure> {
+    let (mut known, mut vaults) = (BTreeMap::new(), Vec::new());
+    let mut add = |found: Values, behind: usize| {
+        for (name, value) in found {
+            known.entry(name).or_insert(Known { value, behind });
         }
-        VariablesProvider::Environment { prefix, dotenv } => {
-            named(values, prefix, environment);
-            if let Some(path) = dotenv {
-                named(values, prefix, &lines(path, missing)?);
+    };
+    let last = VariablesProvider::last();
+    let configured = providers.iter().map(|provider| (provider, Missing::IsAnError));
+    for (provider, missing) in configured.chain([(&last, Missing::IsFine)]) {
+        match provider {
+            VariablesProvider::Vault(vault) => vaults.push(vault.clone()),
+            VariablesProvider::Static(own) => add(own.clone(), vaults.len()),
+            VariablesProvider::Environment { prefix, dotenv } => {
+                add(named(prefix, environment), vaults.len());
+                if let Some(path) = dotenv {
+                    add(named(prefix, &lines(path, missing)?), vaults.len());
+                }
             }
         }
     }
-    Ok(())
+    Ok((known, vaults))
 }
 
-/// Adds the values whose names have the prefix, by what stands behind it.
-fn named(values: &mut Values, prefix: &str, found: &Values) {
+/// The values whose names have the prefix, by what stands behind it.
+fn named(prefix: &str, found: &Values) -> Values {
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}_") };
+    let mut values = Values::new();
     for (name, value) in found {
         if let Some(name) = name.strip_prefix(&prefix) {
             values.entry(name.to_ascii_lowercase()).or_insert_with(|| value.clone());
         }
     }
+    values
+}
+
+/// Asks each for the value of a variable, in their order, and waits for it: for what must be known when an app is read.
+///
+/// Leaves no thread behind: what confines this process must come before there are others.
+pub(crate) fn ask(vaults: &[Vault], name: &str) -> Result<Option<String>, String> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let tokio = tokio.map_err(|error| error.to_string())?;
+    for vault in vaults {
+        let vault = tombolo_cap_variables::Vault::new(vault);
+        let found = tokio.block_on(vault.value(name, AtMost(VALUE_BYTES_MAX)));
+        if let Some((value, _)) = found.map_err(|error| error.to_string())? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
 }
 
 fn lines(path: &Path, missing: Missing) -> Result<Values, Failure> {
@@ -137,7 +162,8 @@ mod tests {
     fn the_values_of_variables_come_from_the_environment() {
         let environment = environment(&[("SPIN_VARIABLE_API_TOKEN", "t"), ("PATH", "/bin")]);
         let found = Operator::read(None, &environment).unwrap();
-        assert_eq!(found.values, BTreeMap::from([("api_token".into(), "t".into())]));
+        let known = Known { value: "t".into(), behind: 0 };
+        assert_eq!(found.known, BTreeMap::from([("api_token".into(), known)]));
     }
 
     #[test]
@@ -148,7 +174,9 @@ mod tests {
         let config = folder.path().join("runtime.toml");
         let text = format!(
             "[[variables_provider]]\ntype = \"static\"\nvalues = {{ a = \"static\" }}\n\
+             [[variables_provider]]\ntype = \"vault\"\nurl = \"http://a\"\ntoken = \"\"\nmount = \"one\"\n\
              [[variables_provider]]\ntype = \"env\"\nprefix = \"APP\"\ndotenv_path = \"{}\"\n\
+             [[variables_provider]]\ntype = \"vault\"\nurl = \"http://b\"\ntoken = \"\"\nmount = \"two\"\n\
              [key_value_store.cache]\ntype = \"spin\"\npath = \"data/cache.redb\"\n\
              [sqlite_database.users]\ntype = \"spin\"\npath = \"users.db\"\n",
             vars.display()
@@ -161,9 +189,13 @@ mod tests {
             ("SPIN_VARIABLE_D", "last"),
         ]);
         let found = Operator::read(Some(&config), &environment).unwrap();
-        let values: Vec<_> =
-            found.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(values, [("a", "static"), ("b", "prefixed"), ("c", "file"), ("d", "last")]);
+        let values: Vec<_> = found
+            .known
+            .iter()
+            .map(|(name, known)| (name.as_str(), known.value.as_str(), known.behind))
+            .collect();
+        assert_eq!(values, [("a", "static", 0), ("b", "prefixed", 1), ("c", "file", 1), ("d", "last", 2)]);
+        assert_eq!(found.vaults.iter().map(|vault| vault.mount.as_str()).collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(found.stores["cache"], KeyValueStore::File(folder.path().join("data/cache.redb")));
         assert_eq!(found.databases["users"], std::env::current_dir().unwrap().join("users.db"));
     }
