@@ -7,6 +7,9 @@
 //! timeouts of requests were called `-ms`, which is renamed as well; sockets had `ipv6-only`, and the trailers of a body could
 //! be taken more than once. The linker refuses a component that uses one of the last two, by its name.
 //!
+//! The snapshot of October 2023 is the release in some of its interfaces, but for names of functions of sockets; the others
+//! keep their version and are linked apart.
+//!
 //! So a component that was built for one of them, as with spin-sdk 6, is one for the release once its names say so.
 
 use std::convert::Infallible;
@@ -18,14 +21,40 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Validator, WasmFeatures};
 
+use crate::snapshot;
+
 /// How names of the candidate of 0.3.0 end.
 pub const CANDIDATE: &str = "@0.3.0-rc-2026-03-15";
 /// How names of the candidate of 0.2.0 end.
 pub const NOVEMBER: &str = "@0.2.0-rc-2023-11-10";
 
+/// What of the snapshot of October 2023 is 0.2.0 by another name; the rest is [`crate::snapshot`]'s.
+const OCTOBER: &[&str] = &[
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+];
+
 /// Whether an interface is of a candidate that is the release by another name.
 pub fn is_of_one(name: &str) -> bool {
-    name.starts_with("wasi:") && (name.ends_with(CANDIDATE) || name.ends_with(NOVEMBER))
+    let is_october = || name.strip_suffix(snapshot::VERSION).is_some_and(|name| OCTOBER.contains(&name));
+    name.starts_with("wasi:") && (name.ends_with(CANDIDATE) || name.ends_with(NOVEMBER) || is_october())
 }
 
 /// A component that is not valid.
@@ -56,9 +85,17 @@ fn renamed(name: &str) -> &str {
     if is_of_one(name) {
         return name.split_once("-rc-").map_or(name, |(release, _)| release);
     }
-    // Nothing else of these names is in any WASI.
-    let function = name.strip_suffix("-timeout-ms").and(name.strip_suffix("-ms"));
-    function.filter(|_| name.starts_with("[method]request-options.")).unwrap_or(name)
+    // Nothing else has these names in any WASI.
+    match name {
+        "[method]tcp-socket.keep-alive" => "[method]tcp-socket.keep-alive-enabled",
+        "[method]tcp-socket.set-keep-alive" => "[method]tcp-socket.set-keep-alive-enabled",
+        "[method]tcp-socket.unicast-hop-limit" => "[method]tcp-socket.hop-limit",
+        "[method]tcp-socket.set-unicast-hop-limit" => "[method]tcp-socket.set-hop-limit",
+        _ => {
+            let function = name.strip_suffix("-timeout-ms").and(name.strip_suffix("-ms"));
+            function.filter(|_| name.starts_with("[method]request-options.")).unwrap_or(name)
+        }
+    }
 }
 
 fn extern_name(name: wasmparser::ComponentExternName<'_>) -> ComponentExternName<'_> {
@@ -220,13 +257,16 @@ mod tests {
     }
 
     #[test]
-    fn names_of_november_become_those_of_0_2() {
+    fn names_of_candidates_become_those_of_0_2() {
         let renamed_all = released(&component("0.2.0-rc-2023-11-10")).unwrap();
         assert!(is_valid(&renamed_all));
         assert_eq!(String::from_utf8_lossy(&renamed_all).matches("-rc-2023-11-10").count(), 1);
         for (name, expected) in [
             ("wasi:io/streams@0.2.0-rc-2023-11-10", "wasi:io/streams@0.2.0"),
             ("wasi:io/streams@0.2.0-rc-2023-10-18", "wasi:io/streams@0.2.0-rc-2023-10-18"),
+            ("wasi:cli/stdout@0.2.0-rc-2023-10-18", "wasi:cli/stdout@0.2.0"),
+            ("[method]tcp-socket.unicast-hop-limit", "[method]tcp-socket.hop-limit"),
+            ("[method]udp-socket.unicast-hop-limit", "[method]udp-socket.unicast-hop-limit"),
             ("[method]request-options.set-connect-timeout-ms", "[method]request-options.set-connect-timeout"),
             ("[method]request-options.connect-timeout", "[method]request-options.connect-timeout"),
             ("[method]other.connect-timeout-ms", "[method]other.connect-timeout-ms"),

@@ -1,5 +1,5 @@
-//! Components of WASI's candidates before 0.2, through the whole program: the guest `november`, of the one of November
-//! 2023, as a component and as a module that is turned into one.
+//! Components of WASI's candidates before 0.2, through the whole program: the guests `october` and `november`, of those of
+//! these months of 2023, as components and as modules that are turned into some.
 
 use tombolo_testkit::{Sandbox, Up};
 
@@ -53,6 +53,28 @@ fn a_component_of_november() {
 #[test]
 fn a_module_of_november() {
     november("november.wasm32-wasip1");
+}
+
+fn october(guest: &str) {
+    let sandbox = app(guest);
+    let up = Up::start(&sandbox, &[]);
+    for path in ["/cli", "/clocks", "/filesystem", "/random", "/sockets"] {
+        assert_eq!(up.get(path).text(), "ok", "{path}: {}", up.said("Listening"));
+    }
+    up.said("a line of October");
+    let told = sandbox.tombolo(&["inspect", "app.wasm"]);
+    assert!(told.stdout.contains("world: wasi:http/proxy@0.2.0-rc-2023-10-18 "), "{}", told.stdout);
+    assert!(!told.stdout.contains("not there"), "{}", told.stdout);
+}
+
+#[test]
+fn a_component_of_october() {
+    october("october.wasm32-wasip2");
+}
+
+#[test]
+fn a_module_of_october() {
+    october("october.wasm32-wasip1");
 }
 
 /// Two functions of November are not in the release, or not as they were: who uses them is told so.

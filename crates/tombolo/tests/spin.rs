@@ -251,7 +251,7 @@ cells!(sdk_7, "spin-7", "messages-7": key_value at "/key-value", variables at "/
 #[test]
 fn what_is_not_there_is_named() {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
-    for import in ["wasi:cli/environment@0.2.0-rc-2023-10-18", "wasi:http/types@0.3.0-rc-2026-01-06"] {
+    for import in ["wasi:sockets/udp@0.2.0-rc-2023-10-18", "wasi:http/types@0.3.0-rc-2026-01-06"] {
         sandbox.file("app.wat", format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#));
         let refused = sandbox.tombolo(&["up", "app.wat", "--listen", "127.0.0.1:0"]);
         assert_eq!(refused.code, Some(1));

@@ -1,10 +1,12 @@
-//! `wasi:http` as of October 2023: snapshot `0.2.0-rc-2023-10-18`, which spin-sdk 2 is built on.
+//! WASI as of October 2023: snapshot `0.2.0-rc-2023-10-18`, which spin-sdk 2 is built on.
 //!
 //! Its resources are those of WASI 0.2, and each of its functions is one of 0.2 or a few of them. So what bounds
-//! a guest of 0.2 bounds one of the snapshot. Modules of spin-sdk 2 take the rest of WASI from 0.1; what else the
-//! snapshot had (`wasi:cli`, `wasi:filesystem` and others of that date) is not here.
+//! a guest of 0.2 bounds one of the snapshot. Here is what differs from 0.2; what does not, is 0.2 by another name
+//! ([`crate::candidate`]). Datagrams, looking up names and time zones are not here: they were not as in 0.2, or are gone.
 
+mod clocks;
 mod fields;
+mod filesystem;
 mod http;
 mod io;
 
@@ -65,8 +67,14 @@ pub use generated::{Proxy, ProxyPre};
 /// How names of the snapshot end.
 pub const VERSION: &str = "@0.2.0-rc-2023-10-18";
 /// The interfaces of it that are here, without their version.
-pub(crate) const INTERFACES: &[&str] =
-    &["wasi:http/outgoing-handler", "wasi:http/types", "wasi:io/poll", "wasi:io/streams"];
+pub(crate) const INTERFACES: &[&str] = &[
+    "wasi:clocks/monotonic-clock",
+    "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
 
 /// A guest of the snapshot: the one of WASI 0.2 that does the work.
 struct Host<'a>(WasiHttpCtxView<'a>);
@@ -83,6 +91,8 @@ fn host(guest: &mut Guest) -> Host<'_> {
 
 /// Adds the snapshot to what components can import.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    clocks::link(linker)?;
+    filesystem::link(linker)?;
     snapshot::io::poll::add_to_linker::<_, HasHost>(linker, host)?;
     snapshot::io::streams::add_to_linker::<_, HasHost>(linker, host)?;
     snapshot::http::types::add_to_linker::<_, HasHost>(linker, host)?;
