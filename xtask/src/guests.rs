@@ -84,8 +84,34 @@ fn guest(folder: PathBuf) -> Result<Guest, String> {
     let targets = targets.ok_or_else(|| refuse("`package.metadata.guest.targets` names no targets"))?;
     let targets = targets.iter().filter_map(|target| target.as_str().map(str::to_owned)).collect();
     let shared = package.dependencies.iter().filter_map(|dependency| dependency.path.as_ref());
-    let shared = shared.map(|path| path.as_std_path().to_owned()).collect();
+    let mut shared: Vec<PathBuf> = shared.map(|path| path.as_std_path().to_owned()).collect();
+    shared.extend(borrowed(&folder)?);
     Ok(Guest { name: package.name.to_string(), folder, targets, shared })
+}
+
+/// Folders beside a guest's own that have some of its sources: those that its files name with `path = "…"`, and those
+/// that the files in these name.
+fn borrowed(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut folders = vec![folder.to_owned()];
+    let mut looked_at = 0;
+    while let Some(folder) = folders.get(looked_at).cloned() {
+        looked_at += 1;
+        let mut files = Vec::new();
+        walk(&folder, &mut files)?;
+        for file in files {
+            let Ok(text) = fs::read_to_string(&file) else { continue };
+            let paths = text.lines().filter_map(|line| line.split_once("path = \"")?.1.split_once('"'));
+            for (path, _) in paths {
+                let Ok(named) = file.with_file_name(path).canonicalize() else { continue };
+                let found = if named.is_dir() { named.as_path() } else { named.parent().unwrap_or(&named) };
+                if !folders.iter().any(|known| found.starts_with(known)) {
+                    folders.push(found.to_owned());
+                }
+            }
+        }
+    }
+    folders.remove(0);
+    Ok(folders)
 }
 
 /// Over everything a build depends on: its own files, those it shares, and the compiler.

@@ -32,10 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tombolo-cap-mysql", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-postgres", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
     ("tombolo-cap-sqlite", &["tombolo-capability", "tombolo-egress", "tombolo-model"]),
-    (
-        "tombolo-cap-variables",
-        &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-remote"],
-    ),
+    ("tombolo-cap-variables", &["tombolo-capability", "tombolo-egress", "tombolo-model", "tombolo-remote"]),
     ("tombolo-runtime", &["tombolo-cap-wasi", "tombolo-capability", "tombolo-model", "tombolo-store"]),
     ("tombolo-gateway", &["tombolo-model", "tombolo-runtime"]),
     (

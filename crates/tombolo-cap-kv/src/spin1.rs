@@ -44,7 +44,9 @@ impl key_value::Host for Host<'_> {
 
     async fn get(&mut self, store: u32, key: String) -> Answer<Vec<u8>> {
         Ok(match self.numbered(store) {
-            Ok(store) => store.get(&key).await.map_err(Error::from).and_then(|value| value.ok_or(Error::NoSuchKey)),
+            Ok(store) => {
+                store.get(&key).await.map_err(Error::from).and_then(|value| value.ok_or(Error::NoSuchKey))
+            }
             Err(error) => Err(error),
         })
     }

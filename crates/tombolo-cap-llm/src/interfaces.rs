@@ -36,13 +36,15 @@ macro_rules! interface {
             ) -> wasmtime::Result<Result<$llm::InferencingResult, $llm::Error>> {
                 let parameters = params.map(crate::view::Parameters::from).unwrap_or_default();
                 Ok(match crate::view::Host::infer(self, model, prompt, parameters).await {
-                    Ok((crate::view::Generated { text, prompt_tokens, generated_tokens }, _held)) => Ok($llm::InferencingResult {
-                        text,
-                        usage: $llm::InferencingUsage {
-                            prompt_token_count: prompt_tokens,
-                            generated_token_count: generated_tokens,
-                        },
-                    }),
+                    Ok((crate::view::Generated { text, prompt_tokens, generated_tokens }, _held)) => {
+                        Ok($llm::InferencingResult {
+                            text,
+                            usage: $llm::InferencingUsage {
+                                prompt_token_count: prompt_tokens,
+                                generated_token_count: generated_tokens,
+                            },
+                        })
+                    }
                     Err(refusal) => Err(refusal.into()),
                 })
             }
@@ -53,10 +55,12 @@ macro_rules! interface {
                 texts: Vec<String>,
             ) -> wasmtime::Result<Result<$llm::EmbeddingsResult, $llm::Error>> {
                 Ok(match self.embed(model, texts).await {
-                    Ok((crate::view::Embedded { embeddings, prompt_tokens }, _held)) => Ok($llm::EmbeddingsResult {
-                        embeddings,
-                        usage: $llm::EmbeddingsUsage { prompt_token_count: prompt_tokens },
-                    }),
+                    Ok((crate::view::Embedded { embeddings, prompt_tokens }, _held)) => {
+                        Ok($llm::EmbeddingsResult {
+                            embeddings,
+                            usage: $llm::EmbeddingsUsage { prompt_token_count: prompt_tokens },
+                        })
+                    }
                     Err(refusal) => Err(refusal.into()),
                 })
             }

@@ -82,12 +82,7 @@ impl Server {
         self.ask(path, body, read, held).await
     }
 
-    pub(crate) async fn embed(
-        &self,
-        model: &str,
-        texts: Vec<String>,
-        held: HeldMemory,
-    ) -> Charged<Embedded> {
+    pub(crate) async fn embed(&self, model: &str, texts: Vec<String>, held: HeldMemory) -> Charged<Embedded> {
         // Both ask for embeddings in the same words.
         let body = json(&Embedding { model, input: &texts });
         let count = texts.len();
@@ -154,7 +149,10 @@ fn parsed_bytes_max(text: &[u8]) -> u64 {
 fn settle<T>(status: StatusCode, reading: Reading<T>) -> Result<T, Refusal> {
     let is_own_fault = matches!(
         status,
-        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+        StatusCode::BAD_REQUEST
+            | StatusCode::NOT_FOUND
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNPROCESSABLE_ENTITY
     );
     match reading {
         Reading::Result(result) if status.is_success() => Ok(result),

@@ -41,7 +41,9 @@ async fn what_cannot_be_asked_is_not_sent() {
     let (none, some) = (Llm::new(None), Llm::new(Some(compute())));
     let usual = Parameters::default();
     let said = refused(&some, 1000, "gpt", "x", usual).await;
-    assert!(matches!(&said, Refusal::InvalidInput(text) if text.contains("`gpt`") && text.contains("`ai_models`")));
+    assert!(
+        matches!(&said, Refusal::InvalidInput(text) if text.contains("`gpt`") && text.contains("`ai_models`"))
+    );
     let said = refused(&none, 1000, "llama2-chat", "x", usual).await;
     assert!(matches!(&said, Refusal::Runtime(text) if text.contains("`[llm_compute]`")), "{said:?}");
     let odd = Parameters { temperature: f32::NAN, ..usual };
@@ -64,7 +66,11 @@ fn result<T>(reading: Reading<T>) -> T {
 
 #[test]
 fn spins_protocol_is_as_spin_has_it() {
-    let asked = spin::inference("llama2-chat", "Hi", &Parameters { temperature: 0.5, top_p: 0.25, ..Parameters::default() });
+    let asked = spin::inference(
+        "llama2-chat",
+        "Hi",
+        &Parameters { temperature: 0.5, top_p: 0.25, ..Parameters::default() },
+    );
     let options = json!({
         "maxTokens": 100, "repeatPenalty": 1.1_f32, "repeatPenaltyLastNTokenCount": 64, "temperature": 0.5,
         "topK": 40, "topP": 0.25,
@@ -92,7 +98,8 @@ fn openais_protocol_is_as_openai_has_it() {
         "usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}"#;
     let expected = Generated { text: "Hello".into(), prompt_tokens: 2, generated_tokens: 3 };
     assert_eq!(result(open_ai::read_inference(body)), expected);
-    let body = br#"{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":[0]}],"usage":{"prompt_tokens":4}}"#;
+    let body =
+        br#"{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":[0]}],"usage":{"prompt_tokens":4}}"#;
     let expected = Embedded { embeddings: vec![vec![0.0], vec![1.0]], prompt_tokens: 4 };
     assert_eq!(result(open_ai::read_embeddings(body)), expected);
 

@@ -2,7 +2,7 @@
 //! that it is one.
 
 use crate::refusal::Refusal;
-use crate::view::{Host, OpenConnection};
+use crate::view::Host;
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -37,18 +37,14 @@ impl From<Reply> for RedisResult {
     }
 }
 
-impl Host<'_> {
-    /// A connection for one call; its component's pool keeps what it goes over.
-    async fn at(&self, address: &str) -> Result<OpenConnection, Refusal> {
-        self.opening(address)?.open().await
-    }
-}
-
-/// An operation at an address, and what that gives.
+/// A connection to an address for one operation, and what that gives; its component's pool keeps what it goes over.
 macro_rules! call {
     ($host:ident, $address:ident, $operation:ident($($argument:expr),*)) => {
-        match $host.at(&$address).await {
-            Ok(connection) => connection.$operation($host.account.clone(), $($argument),*).await,
+        match $host.opening(&$address) {
+            Ok(opening) => match opening.open().await {
+                Ok(connection) => connection.$operation($host.account.clone(), $($argument),*).await,
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         }
     };

@@ -104,9 +104,7 @@ impl config::Host for Host<'_> {
         Ok(match self.view.0.all(self.memory).await {
             Ok(found) => Ok(found.value),
             Err(Refusal::Provider(reason)) => Err(config::Error::Upstream(reason)),
-            Err(Refusal::InvalidName(reason) | Refusal::Undefined(reason)) => {
-                Err(config::Error::Io(reason))
-            }
+            Err(Refusal::InvalidName(reason) | Refusal::Undefined(reason)) => Err(config::Error::Io(reason)),
         })
     }
 }

@@ -16,8 +16,8 @@ use tombolo_model::{AppName, Component};
 use wasmtime::component::{HasData, Linker};
 
 use interfaces::{config, spin1, spin2, spin3};
-pub use vault::{ProviderError, Vault};
 pub use tombolo_remote::AtMost;
+pub use vault::{ProviderError, Vault};
 pub use view::{Granted, View};
 
 /// The capability, and who is asked for values that are not known.

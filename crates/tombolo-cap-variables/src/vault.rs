@@ -74,7 +74,11 @@ impl Vault {
     /// # Errors
     ///
     /// If the server does not say.
-    pub async fn value<B: Budget>(&self, name: &str, budget: B) -> Result<Option<(String, B)>, ProviderError> {
+    pub async fn value<B: Budget>(
+        &self,
+        name: &str,
+        budget: B,
+    ) -> Result<Option<(String, B)>, ProviderError> {
         let request = Request::get(format!("{}{name}", self.path))
             .header("x-vault-token", &self.token)
             .body(Bytes::new())

@@ -58,7 +58,7 @@ impl Granted {
             return Err(Refusal::InvalidName(format!("`{name}` is not lower_snake_case")));
         }
         let template = self.variables.get(name).ok_or_else(|| undefined(name))?;
-        let mut found = Charged::default();
+        let mut found = Charged::<String>::default();
         for part in template.parts() {
             let text = match part {
                 Part::Text(text) => Cow::from(text),
@@ -72,7 +72,7 @@ impl Granted {
 
     /// All variables that have a value now.
     pub(crate) async fn all(&self, memory: &HostMemory) -> Result<Charged<Vec<(String, String)>>, Refusal> {
-        let mut all = Charged::default();
+        let mut all = Charged::<Vec<(String, String)>>::default();
         for name in self.variables.keys() {
             match self.get(name, memory).await {
                 Ok(Charged { value, held }) => {

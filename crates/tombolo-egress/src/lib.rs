@@ -28,6 +28,8 @@ const ADDRESSES_MAX: usize = 16;
 /// them shares it.
 pub struct Egress {
     config: EgressConfig,
+    /// As in `config`; servers are asked for HTTP/2.
+    http_tls: Arc<ClientConfig>,
     slots: Arc<Semaphore>,
     /// Whose connections wait and can give their slots back: one for each protocol that keeps some.
     waits: Mutex<Vec<Weak<dyn Waits>>>,
@@ -96,7 +98,9 @@ impl Egress {
     /// What a component may connect to, with no connection yet.
     pub fn new(config: EgressConfig) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
-        Arc::new(Self { config, slots, waits: Mutex::default(), returning: watch::Sender::new(0) })
+        let http_tls = tls::for_http(&config.tls);
+        let (waits, returning) = (Mutex::default(), watch::Sender::new(0));
+        Arc::new(Self { config, http_tls, slots, waits, returning })
     }
 
     /// The hosts.
@@ -112,6 +116,11 @@ impl Egress {
     /// How a connection is encrypted, and who is trusted at its other end.
     pub fn tls(&self) -> &Arc<ClientConfig> {
         &self.config.tls
+    }
+
+    /// The same for HTTP, of which the server may choose a version.
+    pub fn http_tls(&self) -> &Arc<ClientConfig> {
+        &self.http_tls
     }
 
     /// Whether a host was granted. To refuse early; both below ask themselves.
@@ -177,7 +186,8 @@ impl Egress {
         Ok((found, slot))
     }
 
-    /// Connects to the first address of `to` that was granted and answers.
+    /// Connects to the first address of `to` that was granted and answers. What is written is sent at once: a
+    /// client writes whole messages, and the second half of one must not wait until the first is acknowledged.
     ///
     /// # Errors
     ///
@@ -187,7 +197,10 @@ impl Egress {
         let mut failure = EgressError::Prohibited;
         for address in found {
             match TcpStream::connect(address).await {
-                Ok(stream) => return Ok((stream, slot)),
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    return Ok((stream, slot));
+                }
                 Err(error) => failure = error.into(),
             }
         }

@@ -31,6 +31,16 @@ pub fn config(roots: RootCertStore) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
+/// The same, and a server of HTTP is asked for HTTP/2 before HTTP/1.1 (RFC 7301).
+pub(crate) fn for_http(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+/// What a server calls HTTP/2 that it chose.
+pub const HTTP_2: &[u8] = b"h2";
+
 /// Trusts whom browsers trust, and the certificates in `pem`.
 ///
 /// # Errors

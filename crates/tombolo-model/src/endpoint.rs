@@ -41,7 +41,13 @@ impl FromStr for Endpoint {
         let port = match authority.as_str().rsplit_once(':') {
             // What stands behind the last colon of an address in brackets may be of the address.
             Some((_, port)) if !port.ends_with(']') => port.parse().map_err(|_| EndpointError)?,
-            _ => if is_tls { 443 } else { 80 },
+            _ => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
         };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || port == 0 {
@@ -94,7 +100,9 @@ mod tests {
         assert_eq!(endpoint("http://llm.test/"), found(false, "llm.test", 80, "llm.test", ""));
         assert_eq!(endpoint("http://[::1]:8200/a/b/"), found(false, "::1", 8200, "[::1]:8200", "/a/b"));
         assert_eq!(endpoint("http://[::1]"), found(false, "::1", 80, "[::1]", ""));
-        for text in ["", "/", "llm.test", "ftp://llm.test", "http://", "http://a:99999", "http://a:", "http://a:0"] {
+        for text in
+            ["", "/", "llm.test", "ftp://llm.test", "http://", "http://a:99999", "http://a:", "http://a:0"]
+        {
             assert_eq!(endpoint(text), None, "{text}");
         }
         assert_eq!(endpoint("http://me:secret@llm.test"), None);

@@ -2,7 +2,7 @@
 //!
 //! Each entry is `scheme://host[:port]`. The scheme is letters or `*`; the host is a name, an
 //! address, `*`, `*.suffix`, a network in CIDR form, `self` or `self.alt`; the port is a number, a
-//! range `low..high` or `*`, and may be left out where the scheme has a usual one.
+//! range `low..high`, which ends before `high`, or `*`, and may be left out where the scheme has a usual one.
 //!
 //! A grant is for a name; which addresses it opens behind that name, [`crate::reach`] says.
 //!
@@ -62,7 +62,9 @@ enum Host {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Port {
     Any,
+    /// From the first to before the second.
     Between(u16, u16),
+    Exactly(u16),
 }
 
 /// Why an entry of `allowed_outbound_hosts` was refused.
@@ -182,7 +184,7 @@ impl Rule {
             None => {
                 let missing = || refuse("expected a port: this scheme has no usual one");
                 let usual = usual_port(scheme_name).ok_or_else(missing)?;
-                Port::Between(usual, usual)
+                Port::Exactly(usual)
             }
         };
         Ok(Self { scheme, host, port, text: entry.to_owned() })
@@ -191,7 +193,8 @@ impl Rule {
     fn allows(&self, scheme: &str, host: &str, port: u16) -> bool {
         let port_fits = match self.port {
             Port::Any => true,
-            Port::Between(low, high) => (low..=high).contains(&port),
+            Port::Between(low, high) => (low..high).contains(&port),
+            Port::Exactly(only) => only == port,
         };
         self.scheme.fits(scheme) && port_fits && self.host.fits(host)
     }
@@ -299,12 +302,12 @@ impl Port {
             _ if text == "*" => Ok(Self::Any),
             Some((low, high)) => {
                 let (low, high) = (number(low)?, number(high)?);
-                if low > high {
-                    return Err(format!("the port range `{text}` is empty"));
+                if low >= high {
+                    return Err(format!("the port range `{text}` is empty: its end is not part of it"));
                 }
                 Ok(Self::Between(low, high))
             }
-            None => number(text).map(|port| Self::Between(port, port)),
+            None => number(text).map(Self::Exactly),
         }
     }
 }
@@ -369,11 +372,11 @@ mod tests {
         );
         check(
             "http://*.example.com:8000..8010",
-            &[("http", "a.example.com", 8000), ("http", "a.b.example.com", 8010)],
+            &[("http", "a.example.com", 8000), ("http", "a.b.example.com", 8009)],
             &[
                 ("http", "example.com", 8000),
                 ("http", "badexample.com", 8000),
-                ("http", "a.example.com", 8011),
+                ("http", "a.example.com", 8010),
             ],
         );
         check(
@@ -401,6 +404,7 @@ mod tests {
             "http://{a,b}",
             "insecure:allow-all",
             "http://a:9..1",
+            "http://a:9..9",
             "http://[::1",
         ];
         for entry in bad {

@@ -23,7 +23,7 @@ pub(crate) enum Sent<B> {
     /// An answer, or none.
     Done(Result<Answer<B>, RemoteError>),
     /// The connection had been closed before anything was sent: the request may go over another.
-    Unsent(Request<Full<Bytes>>, B),
+    Unsent(Box<Request<Full<Bytes>>>, B),
 }
 
 impl Connection {
@@ -56,12 +56,12 @@ impl Connection {
     pub(crate) async fn send<B: Budget>(&mut self, request: Request<Full<Bytes>>, budget: B) -> Sent<B> {
         // What ends the last exchange is done by another task.
         if self.0.ready().await.is_err() {
-            return Sent::Unsent(request, budget);
+            return Sent::Unsent(Box::new(request), budget);
         }
         match self.0.try_send_request(request).await {
             Ok(answer) => Sent::Done(collect(answer, budget).await),
             Err(mut error) => match error.take_message() {
-                Some(request) => Sent::Unsent(request, budget),
+                Some(request) => Sent::Unsent(Box::new(request), budget),
                 None => Sent::Done(Err(RemoteError::Exchange(error.into_error()))),
             },
         }

@@ -45,7 +45,7 @@ impl Connections {
         while let Some(mut connection) = self.waiting() {
             match connection.send(request, budget).await {
                 Sent::Done(answer) => return self.answered(connection, answer),
-                Sent::Unsent(again, untouched) => (request, budget) = (again, untouched),
+                Sent::Unsent(again, untouched) => (request, budget) = (*again, untouched),
             }
         }
         let mut connection = Connection::open(&self.endpoint, &self.tls).await?;

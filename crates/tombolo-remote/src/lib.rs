@@ -117,7 +117,11 @@ impl Remote {
     /// # Errors
     ///
     /// Why there is no answer. A status is none: it is for the caller to read.
-    pub async fn call<B: Budget>(&self, request: Request<Bytes>, budget: B) -> Result<Answer<B>, RemoteError> {
+    pub async fn call<B: Budget>(
+        &self,
+        request: Request<Bytes>,
+        budget: B,
+    ) -> Result<Answer<B>, RemoteError> {
         let connections = Arc::clone(&self.connections);
         let time_max = self.bounds.time_max;
         let mut task = JoinSet::new();

@@ -150,8 +150,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     found.read(bytes)?;
     let Found { is_component, imports, exports, .. } = &found;
     // Of the release, or of the candidate that is it by another name.
-    let versions = |interface: &'static str| exports.iter().filter_map(move |name| name.strip_prefix(interface));
-    let exports_03 = |interface| versions(interface).any(|version| version == "@0.3.0" || version == CANDIDATE);
+    let versions =
+        |interface: &'static str| exports.iter().filter_map(move |name| name.strip_prefix(interface));
+    let exports_03 =
+        |interface| versions(interface).any(|version| version == "@0.3.0" || version == CANDIDATE);
     let exports_02 = |interface| {
         let is_release = |version: &str| version.starts_with("@0.2.") && !version.contains("-rc-");
         versions(interface).any(|version| is_release(version) || version == NOVEMBER)

@@ -41,7 +41,8 @@ fn spin(asked: &Asked) -> Answer {
             let options = &body["options"];
             assert!(options["repeatPenalty"].is_f64() && options["topK"].is_u64(), "{body}");
             let prompt = body["prompt"].as_str().unwrap();
-            let (text, prompt, generated) = said(body["model"].as_str().unwrap(), &options["maxTokens"], prompt);
+            let (text, prompt, generated) =
+                said(body["model"].as_str().unwrap(), &options["maxTokens"], prompt);
             json!({ "text": text, "usage": { "promptTokenCount": prompt, "generatedTokenCount": generated } })
         }
         "/embed" => {
@@ -83,7 +84,8 @@ fn open_ai(asked: &Asked) -> Answer {
         "/v1/embeddings" => {
             let places = places(&body["input"]);
             let count = places.len();
-            let embedding = |(index, place)| json!({ "index": index, "object": "embedding", "embedding": place });
+            let embedding =
+                |(index, place)| json!({ "index": index, "object": "embedding", "embedding": place });
             let data: Vec<Value> = places.into_iter().enumerate().map(embedding).collect();
             json!({ "object": "list", "data": data, "usage": { "prompt_tokens": count, "total_tokens": count } })
         }
@@ -107,7 +109,8 @@ fn app(guest: &str, lines: &str) -> Sandbox {
 
 /// The app, served with a runtime configuration that names the server at `url`.
 fn up(sandbox: &Sandbox, url: &str, key: &str, api: &str) -> Up {
-    let text = format!("[llm_compute]\ntype = \"remote_http\"\nurl = \"{url}\"\nauth_token = \"{key}\"\n{api}");
+    let text =
+        format!("[llm_compute]\ntype = \"remote_http\"\nurl = \"{url}\"\nauth_token = \"{key}\"\n{api}");
     sandbox.file("runtime.toml", text);
     Up::start(sandbox, &["--runtime-config-file", "runtime.toml"])
 }

@@ -87,7 +87,8 @@ fn providers_count_in_their_order() {
     *secrets.lock().unwrap() = vec![("shop/region", "vault")];
     let server = vault(&secrets);
     let sandbox = app("spin-5", "");
-    let known = "[[variables_provider]]\ntype = \"static\"\nvalues = { region = \"known\", token = \"known\" }\n";
+    let known =
+        "[[variables_provider]]\ntype = \"static\"\nvalues = { region = \"known\", token = \"known\" }\n";
     configure(&sandbox, &server.url(), "key", known);
     let up = Up::start(&sandbox, &CONFIGURED);
     assert_eq!(up.get("/variable?region").text(), "Ok(\"vault-west\")");

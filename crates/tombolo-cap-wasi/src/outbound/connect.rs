@@ -23,6 +23,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// An open connection. Whoever holds it holds one of the component's slots.
 pub(super) struct Connection {
     pub(super) stream: Box<dyn Stream>,
+    /// Whether the server chose HTTP/2.
+    pub(super) is_http2: bool,
     pub(super) slot: Slot,
 }
 
@@ -76,6 +78,14 @@ impl Target {
         if allows { Ok(Some(part)) } else { Err(Error::HttpRequestDenied) }
     }
 
+    /// What tells connections apart that requests of one component can go over. How they are encrypted, and who is
+    /// trusted at their other ends, is the same for all to one host.
+    pub(super) fn key(&self) -> Box<str> {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        let host = self.host.to_ascii_lowercase();
+        format!("{scheme}://{host}:{}", self.port).into()
+    }
+
     /// The same in the words of a grant.
     pub(super) fn destination(&self) -> Destination<'_> {
         let scheme = if self.is_tls { "https" } else { "http" };
@@ -88,13 +98,13 @@ impl Outbound {
     pub(super) async fn connect(&self, target: &Target, meter: &Meter) -> Result<Connection, Error> {
         let (stream, slot) = self.egress.connect(&target.destination()).await.map_err(unconnected)?;
         meter.outbound().connection();
-        let stream: Box<dyn Stream> = if target.is_tls {
-            let encrypted = tls::encrypt(self.egress.tls(), &target.host, stream).await;
-            Box::new(encrypted.map_err(unencrypted)?)
-        } else {
-            Box::new(stream)
-        };
-        Ok(Connection { stream, slot })
+        if !target.is_tls {
+            return Ok(Connection { stream: Box::new(stream), is_http2: false, slot });
+        }
+        let encrypted = tls::encrypt(self.egress.http_tls(), &target.host, stream).await;
+        let stream = encrypted.map_err(unencrypted)?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2);
+        Ok(Connection { stream: Box::new(stream), is_http2, slot })
     }
 }
 

@@ -1,65 +1,50 @@
-//! One request and its answer on a connection: HTTP/1.1.
+//! From a request to its answer: over a connection that waits, or over a new one.
 
 use std::error::Error as _;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
 
-use bytes::Bytes;
-use http::{Request, Response, Uri};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use tokio::time::{Sleep, sleep, timeout};
-use wasmtime_wasi_http::io::TokioIo;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use tokio::time::timeout;
+use tombolo_capability::Meter;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::connect::Connection;
-use super::{Io, or_usual};
+use super::connect::{Connection, Target};
+use super::http1::{self, Home, Link};
+use super::http2::{self, Crowd, Lease};
+use super::received::{Received, Source};
+use super::{Io, Outbound, discard, or_usual, usage};
 
-/// Sends `request`; its answer, and what moves the bytes of both until the connection is closed.
-pub(super) async fn exchange(
-    connection: Connection,
-    mut request: Request<WasiBody>,
-    options: RequestOptions,
-) -> Result<(Response<Received>, Io), Error> {
-    let Connection { stream, slot } = connection;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    *request.uri_mut() = in_origin_form(request.uri());
-    // The slot is given back when the connection is closed: by either side, or by dropping this.
-    let mut io = Box::pin(async move {
-        let ended = connection.await.map_err(failed);
-        drop(slot);
-        ended
-    });
-    let mut is_closed = false;
-    let answer = {
-        let mut answer = pin!(timeout(or_usual(options.first_byte_timeout), sender.send_request(request)));
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            closed = &mut io => {
-                closed?;
-                is_closed = true;
-                answer.await
-            }
-        }
-    };
-    let answer = answer.map_err(|_| Error::ConnectionReadTimeout)?.map_err(failed)?;
-    let between = or_usual(options.between_bytes_timeout);
-    let answer = answer.map(|incoming| Received { incoming, between, waiting: None });
-    let io: Io = if is_closed { Box::new(async { Ok(()) }) } else { Box::new(io) };
-    Ok((answer, io))
+/// Bytes of the head of an answer; as many of its body are read ahead over HTTP/1.1.
+pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Why a request got no answer.
+pub(super) struct Failed {
+    error: Error,
+    /// Whether the connection failed, rather than the request or its answer.
+    is_lost: bool,
+    /// The request, if nothing of it was sent.
+    unsent: Option<Request<WasiBody>>,
 }
 
-/// A server is asked for a path; scheme and authority are for proxies.
-fn in_origin_form(uri: &Uri) -> Uri {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Uri::builder().path_and_query(path).build().expect("it is the path of a URI")
+impl Failed {
+    /// The head of the answer did not come in time.
+    pub(super) fn late() -> Self {
+        Self { error: Error::ConnectionReadTimeout, is_lost: false, unsent: None }
+    }
+
+    pub(super) fn of(error: hyper::Error, unsent: Option<Request<WasiBody>>) -> Self {
+        let is_guests = error.is_user() || error.is_timeout();
+        let is_lost = !is_guests && !error.is_parse();
+        Self { error: failed(error), is_lost, unsent }
+    }
 }
 
 /// The error of a guest's own body comes back from hyper wrapped.
-fn failed(error: hyper::Error) -> Error {
+pub(super) fn failed(error: hyper::Error) -> Error {
     if error.is_timeout() {
         return Error::HttpResponseTimeout;
     }
@@ -69,37 +54,131 @@ fn failed(error: hyper::Error) -> Error {
     }
 }
 
-/// The body of an answer, which must not pause for longer than the guest said.
-pub(super) struct Received {
-    incoming: Incoming,
-    between: Duration,
-    /// There while the guest waits: time in which it does not ask is not the server's.
-    waiting: Option<Pin<Box<Sleep>>>,
+/// A connection that was made for a request, or that others were on before.
+enum Way {
+    Own(Link, tombolo_egress::Slot),
+    Shared(Lease),
 }
 
-impl Body for Received {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
-            self.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(failed)));
+impl Outbound {
+    /// Sends `request` to a host that is not of the guest's own app.
+    pub(super) async fn exchange(
+        &self,
+        target: &Target,
+        mut request: Request<WasiBody>,
+        options: RequestOptions,
+        meter: &Arc<Meter>,
+    ) -> Result<(Response<Received>, Option<Io>), Error> {
+        // What waits was connected to under the same grants; yet a request is asked for each time.
+        if !self.egress.allows(&target.destination()) {
+            discard(request.into_body());
+            return Err(Error::HttpRequestDenied);
         }
-        let between = self.between;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(between)));
-        ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+        let key = target.key();
+        // Not before it is sent: a body that is thrown away is not counted.
+        let counted = |request: Request<WasiBody>| {
+            request.map(|body| usage::sent(body, Arc::clone(meter), self.bytes_max))
+        };
+        let mut is_counted = false;
+        if let Some(way) = self.waiting(&key).await {
+            let copy = repeatable(&request);
+            request = counted(request);
+            is_counted = true;
+            match self.answer(way, &key, request, options).await {
+                Ok(answered) => return Ok(answered),
+                // Its server closed the connection while it waited. Once: the next is new.
+                Err(Failed { unsent: Some(unsent), .. }) => request = unsent,
+                Err(Failed { is_lost: true, error, .. }) => request = copy.ok_or(error)?,
+                Err(Failed { error, .. }) => return Err(error),
+            }
+        }
+        let connect = timeout(or_usual(options.connect_timeout), self.way(target, &key, meter));
+        match connect.await.unwrap_or(Err(Error::ConnectionTimeout)) {
+            Ok(way) => {
+                let request = if is_counted { request } else { counted(request) };
+                self.answer(way, &key, request, options).await.map_err(|failed| failed.error)
+            }
+            Err(error) => {
+                discard(request.into_body());
+                Err(error)
+            }
+        }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+    /// A connection that waits, or takes one request more.
+    async fn waiting(&self, key: &str) -> Option<Way> {
+        if !self.keeps_connections {
+            return None;
+        }
+        if let Some(lease) = self.shared.take(key, Crowd::Fits) {
+            return Some(Way::Shared(lease));
+        }
+        while let Some((mut link, slot)) = self.idle.take(key) {
+            if link.is_fit().await {
+                return Some(Way::Own(link, slot));
+            }
+        }
+        None
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+    /// A new connection. If there may be no more of them, one that has as many requests as it takes will do.
+    async fn way(&self, target: &Target, key: &str, meter: &Meter) -> Result<Way, Error> {
+        let connected = self.connect(target, meter).await;
+        let Connection { stream, is_http2, slot } = match connected {
+            Err(Error::ConnectionLimitReached) => {
+                let lease = self.shared.take(key, Crowd::Waits).ok_or(Error::ConnectionLimitReached)?;
+                return Ok(Way::Shared(lease));
+            }
+            connected => connected?,
+        };
+        if is_http2 {
+            return Ok(Way::Shared(
+                self.shared.open(key.into(), stream, slot, self.keeps_connections).await?,
+            ));
+        }
+        Ok(Way::Own(Link::open(stream).await?, slot))
     }
+
+    async fn answer(
+        &self,
+        way: Way,
+        key: &str,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<(Response<Received>, Option<Io>), Failed> {
+        let first_byte = or_usual(options.first_byte_timeout);
+        let between = or_usual(options.between_bytes_timeout);
+        let (response, source, io) = match way {
+            Way::Own(link, slot) => {
+                let home = self.keeps_connections.then(|| Home { idle: self.idle.clone(), key: key.into() });
+                let answered = http1::exchange(link, slot, home, request, first_byte).await?;
+                (answered.response, answered.engaged.map_or(Source::Elsewhere, Source::Own), answered.io)
+            }
+            Way::Shared(lease) => {
+                let (response, lease) = http2::exchange(lease, request, first_byte).await?;
+                (response, Source::Shared(lease), None)
+            }
+        };
+        let mut response = response.map(|incoming| Received::new(incoming, source, between));
+        poll_fn(|context| {
+            response.body_mut().settle(context);
+            Poll::Ready(())
+        })
+        .await;
+        Ok((response, io))
+    }
+}
+
+/// The same request once more, if a server that has acted on it already may do so again (RFC 9110 §9.2.2), and it has
+/// no body that would be gone.
+fn repeatable(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
+    let is_idempotent = request.method().is_idempotent();
+    if !is_idempotent || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }

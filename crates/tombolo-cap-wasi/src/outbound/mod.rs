@@ -1,12 +1,15 @@
 //! Requests from a guest to other hosts.
 //!
 //! Redirects are not followed: to go on is for the guest to decide, and is then a request like any other.
+//!
+//! A connection is kept for the next request of its component to the same host, and never for another component's.
 
 mod connect;
 mod exchange;
+mod http1;
+mod http2;
 mod inside;
-#[cfg(test)]
-mod tests;
+mod received;
 mod usage;
 
 use std::pin::Pin;
@@ -19,12 +22,15 @@ use http::{HeaderName, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tombolo_capability::Meter;
+use tombolo_egress::idle::Idle;
 use tombolo_egress::{Egress, EgressConfig};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
 use connect::Target;
+use http1::Link;
+use http2::Shared;
 pub use inside::{Inside, Part};
 
 /// Bytes one guest may send in the bodies of its requests, all together, and as many again that it may
@@ -36,12 +42,19 @@ pub struct Outbound {
     egress: Arc<Egress>,
     /// A body that goes over ends with an error.
     bytes_max: u64,
+    /// Connections that wait for the next request.
+    idle: Arc<Idle<Link>>,
+    /// Connections that many requests are on.
+    shared: Arc<Shared>,
+    /// Whether a connection outlives its request.
+    keeps_connections: bool,
 }
 
 impl Outbound {
     /// Requests over `egress`, whose bodies come to at most `bytes_max` each way for one guest.
     pub fn new(egress: Arc<Egress>, bytes_max: u64) -> Arc<Self> {
-        Arc::new(Self { egress, bytes_max })
+        let (idle, shared) = (Idle::of(&egress), Shared::of(&egress));
+        Arc::new(Self { egress, bytes_max, idle, shared, keeps_connections: true })
     }
 
     /// No requests.
@@ -87,18 +100,16 @@ impl Outbound {
             }
             Ok(Ok(None)) | Err(_) => {}
         }
-        let connect = async { self.connect(&target?, &meter).await };
-        let connected = tokio::time::timeout(or_usual(options.connect_timeout), connect).await;
-        let connection = match connected.unwrap_or(Err(Error::ConnectionTimeout)) {
-            Ok(connection) => connection,
+        let target = match target {
+            Ok(target) => target,
             Err(error) => {
                 discard(body);
                 return Err(error);
             }
         };
-        let body = usage::sent(body, Arc::clone(&meter), self.bytes_max);
-        let (response, io) =
-            exchange::exchange(connection, Request::from_parts(parts, body), options).await?;
+        let request = Request::from_parts(parts, body);
+        let (response, io) = self.exchange(&target, request, options, &meter).await?;
+        let io = io.unwrap_or_else(|| Box::new(async { Ok(()) }));
         Ok((response.map(|body| usage::received(body, meter, self.bytes_max)), io))
     }
 }

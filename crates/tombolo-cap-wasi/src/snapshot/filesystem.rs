@@ -13,8 +13,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 
+// What a file that is made may be used for.
 flags! {
-    /// What a file that is made may be used for.
     Modes {
         #[component(name = "readable")]
         const READABLE;
@@ -97,9 +97,9 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     waits!(to, "[method]descriptor.stat", HostDescriptor::stat(fd: Handle));
     waits!(to, "[method]descriptor.stat-at", HostDescriptor::stat_at(fd: Handle, flags: PathFlags, path: String));
     waits!(to, "[method]descriptor.set-times-at",
-        HostDescriptor::set_times_at(
-            fd: Handle, flags: PathFlags, path: String, accessed: NewTimestamp, modified: NewTimestamp
-        ));
+    HostDescriptor::set_times_at(
+        fd: Handle, flags: PathFlags, path: String, accessed: NewTimestamp, modified: NewTimestamp
+    ));
     waits!(to, "[method]descriptor.link-at",
         HostDescriptor::link_at(fd: Handle, flags: PathFlags, old: String, to: Handle, new: String));
     waits!(to, "[method]descriptor.readlink-at", HostDescriptor::readlink_at(fd: Handle, path: String));
@@ -126,7 +126,8 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         |mut store, (fd, path_flags, path, open_flags, flags, _): Opening| {
             Box::new(async move {
                 let mut host = store.data_mut().filesystem();
-                let opened = HostDescriptor::open_at(&mut host, fd, path_flags, path, open_flags, flags).await;
+                let opened =
+                    HostDescriptor::open_at(&mut host, fd, path_flags, path, open_flags, flags).await;
                 told(host, opened)
             })
         },

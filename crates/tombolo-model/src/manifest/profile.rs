@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use super::ManifestError;
 use super::fields::Fields;
-use super::read::{self, Values};
+use super::read;
+use super::variables::Values;
 use crate::app::{Build, Component, Source};
 
 /// What a profile says of a component, in place of what the component says.

@@ -7,7 +7,10 @@ use super::variables::Variables;
 use crate::app::RedisTrigger;
 
 /// `[application.trigger.redis] address`, which is that of every trigger without one of its own.
-pub(super) fn address(application: &Fields<'_>, variables: &Variables<'_>) -> Result<Option<String>, ManifestError> {
+pub(super) fn address(
+    application: &Fields<'_>,
+    variables: &Variables<'_>,
+) -> Result<Option<String>, ManifestError> {
     let Some(triggers) = application.table("trigger")? else { return Ok(None) };
     let Some(redis) = triggers.table("redis")? else { return Ok(None) };
     let address = redis.text("address")?;
@@ -52,7 +55,8 @@ mod tests {
             "spin_manifest_version = 2\n[application]\nname = \"app\"\n{redis}\n[variables]\n\
              host = {{ default = \"cache\" }}\n[component.a]\nsource = \"a.wasm\"\n"
         );
-        let app = parse("spin.toml", &text, &std::collections::BTreeMap::new()).map_err(|error| error.to_string())?;
+        let app = parse("spin.toml", &text, &std::collections::BTreeMap::new())
+            .map_err(|error| error.to_string())?;
         let text = |it: &super::RedisTrigger| format!("{} {} {}", it.address, it.channel, it.component);
         Ok(app.redis_triggers.iter().map(text).collect())
     }

@@ -46,9 +46,8 @@ pub type Ask<'a> = &'a dyn Fn(&str, usize) -> Result<Option<String>, String>;
 impl Given<'_> {
     /// Known values alone.
     pub fn known(values: &Values) -> Self {
-        let known = |(name, value): (&String, &String)| {
-            (name.clone(), Known { value: value.clone(), behind: 0 })
-        };
+        let known =
+            |(name, value): (&String, &String)| (name.clone(), Known { value: value.clone(), behind: 0 });
         Self { known: values.iter().map(known).collect(), live: Live::default() }
     }
 }
@@ -87,9 +86,7 @@ impl<'a> Variables<'a> {
             }
             let name = key.value.to_owned();
             let asked = match given.known.get(key.value) {
-                Some(known) => {
-                    Asked { name, providers: known.behind, otherwise: Some(known.value.clone()) }
-                }
+                Some(known) => Asked { name, providers: known.behind, otherwise: Some(known.value.clone()) },
                 None => {
                     let otherwise = default.map(|text| text.value.to_owned());
                     Asked { name, providers: live.providers, otherwise }
@@ -129,8 +126,9 @@ impl<'a> Variables<'a> {
     fn now(&self, asked: &Asked) -> Result<String, String> {
         let value = match self.ask {
             None => None,
-            Some(ask) => ask(&asked.name, asked.providers)
-                .map_err(|reason| format!("the value of `{{{{ {} }}}}` is not known: {reason}", asked.name))?,
+            Some(ask) => ask(&asked.name, asked.providers).map_err(|reason| {
+                format!("the value of `{{{{ {} }}}}` is not known: {reason}", asked.name)
+            })?,
         };
         value.or_else(|| asked.otherwise.clone()).ok_or_else(|| without_value(&asked.name))
     }
@@ -172,9 +170,13 @@ mod tests {
     /// `a` is known, `b` is asked for, `c` is known behind one that is asked.
     fn variables(ask: Option<Ask<'_>>) -> Variables<'_> {
         let asked = |name: &str, providers, otherwise: Option<&str>| {
-            (name.to_owned(), Asked { name: name.to_owned(), providers, otherwise: otherwise.map(str::to_owned) })
+            (
+                name.to_owned(),
+                Asked { name: name.to_owned(), providers, otherwise: otherwise.map(str::to_owned) },
+            )
         };
-        let of = [asked("a", 0, Some("1")), asked("b", 2, None), asked("c", 1, Some("3")), asked("d", 0, None)];
+        let of =
+            [asked("a", 0, Some("1")), asked("b", 2, None), asked("c", 1, Some("3")), asked("d", 0, None)];
         Variables { of: BTreeMap::from(of), ask }
     }
 

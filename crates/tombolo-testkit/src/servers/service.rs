@@ -45,10 +45,7 @@ impl Service {
     }
 
     /// The same, with a header of the request sent back.
-    pub fn echoing(
-        header: &'static str,
-        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
-    ) -> Self {
+    pub fn echoing(header: &'static str, answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         Self::serving(Some(header), Box::new(answer))
     }
 

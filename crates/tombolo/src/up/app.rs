@@ -98,9 +98,8 @@ impl Source {
         };
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", file.display())))?;
-        let ask = |name: &str, providers: usize| {
-            operator::ask(vaults.get(..providers).unwrap_or(vaults), name)
-        };
+        let ask =
+            |name: &str, providers: usize| operator::ask(vaults.get(..providers).unwrap_or(vaults), name);
         let live = Live { providers: vaults.len(), ask: Some(&ask) };
         let given = manifest::Given { known: known.clone(), live };
         let app = manifest::parse_given(&file.display().to_string(), &text, &given, profile.as_deref());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tombolo_cap_variables::AtMost;
 use tombolo_model::manifest::Known;
 use tombolo_model::manifest::variables::Values;
-use tombolo_model::runtime_config::{self, Vault, VariablesProvider};
+use tombolo_model::runtime_config::{self, VariablesProvider, Vault};
 use tombolo_model::{KeyValueStore, LlmCompute, RuntimeConfig, dotenv};
 
 use crate::failure::Failure;

@@ -1,4 +1,8 @@
-//! Against servers of this machine, on ports the system chose.
+//! Requests of guests to servers of this machine, on ports the system chose.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+
+mod keeping;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,11 +24,11 @@ use tombolo_egress::{Egress, EgressConfig, EgressError, tls};
 use tombolo_model::outbound::{AllowedHosts, Destination};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{OUTBOUND_BYTES_MAX, Outbound, OutboundView};
+use tombolo_cap_wasi::{OUTBOUND_BYTES_MAX, Outbound, OutboundView};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
-/// Answers one request on each connection with `answer`, and then holds the connection open.
+/// Answers one request on a connection with `answer`, and then holds it open until the client has gone.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) {
     let mut seen = Vec::new();
     while !seen.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -37,7 +41,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) {
     let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
-/// A server that gives every request this answer.
+/// A server that says this once on every connection.
 async fn server(text: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -111,8 +115,8 @@ fn meter() -> Arc<Meter> {
 async fn a_granted_host_answers_and_is_counted() {
     let at = server(HELLO).await;
     let outbound = outbound(config(&format!("http://{at}")));
-    let mut view = outbound.open(&meter(), None);
-    let used = Arc::clone(&view.meter);
+    let used = meter();
+    let mut view = outbound.open(&used, None);
     let usage = used.outbound();
     let body = Full::new(Bytes::from("abc")).map_err(|never| match never {}).boxed_unsync();
     let response = send(&mut view, &format!("http://{at}/x?y"), body, RequestOptions::default()).await;
@@ -127,12 +131,13 @@ async fn a_granted_host_answers_and_is_counted() {
 async fn a_wildcard_does_not_open_this_machine() {
     let at = server(HELLO).await;
     let wildcard = outbound(config("http://*:*"));
-    let mut view = wildcard.open(&meter(), None);
+    let used = meter();
+    let mut view = wildcard.open(&used, None);
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433"] {
         let url = format!("http://{host}:{}/", at.port());
         fails(get(&mut view, &url).await, "DestinationIpProhibited");
     }
-    assert_eq!((view.meter.outbound().requests(), view.meter.outbound().connections()), (6, 0));
+    assert_eq!((used.outbound().requests(), used.outbound().connections()), (6, 0));
     let granted = outbound(config(&format!("http://localhost:{}", at.port())));
     let url = format!("http://localhost:{}/", at.port());
     assert_eq!(bytes(get(&mut granted.open(&meter(), None), &url).await.unwrap()).await.unwrap(), "hello");
@@ -163,21 +168,23 @@ async fn a_guest_can_write_the_body_of_a_request_that_was_refused() {
         }
     }
     let (guest, body) = tokio::sync::mpsc::channel(1);
-    let mut view = Outbound::none().open(&meter(), None);
+    let used = meter();
+    let mut view = Outbound::none().open(&used, None);
     let body = Written(body).boxed_unsync();
     fails(send(&mut view, "http://127.0.0.1:1/", body, RequestOptions::default()).await, "HttpRequestDenied");
     for _ in 0..3 {
         guest.send(Bytes::from("abc")).await.unwrap();
     }
-    assert_eq!(view.meter.outbound().bytes_sent(), 0);
+    assert_eq!(used.outbound().bytes_sent(), 0);
 }
 
 #[tokio::test]
 async fn a_redirect_is_the_guest_s_to_follow() {
     let at = server("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await;
-    let mut view = outbound(config(&format!("http://{at}"))).open(&meter(), None);
+    let used = meter();
+    let mut view = outbound(config(&format!("http://{at}"))).open(&used, None);
     assert_eq!(get(&mut view, &format!("http://{at}/")).await.unwrap().status(), 302);
-    assert_eq!(view.meter.outbound().connections(), 1);
+    assert_eq!(used.outbound().connections(), 1);
 }
 
 #[tokio::test]
@@ -199,45 +206,48 @@ async fn every_step_has_its_time() {
 
 #[tokio::test]
 async fn a_guest_s_bodies_have_a_bound_together() {
-    let at = server(HELLO).await;
+    let at = keeping::Server::start().await.at;
     let url = format!("http://{at}/");
     let outbound = Outbound::new(Egress::new(config(&format!("http://{at}"))), 8);
-    let mut view = outbound.open(&meter(), None);
+    let used = meter();
+    let mut view = outbound.open(&used, None);
     assert_eq!(bytes(get(&mut view, &url).await.unwrap()).await.unwrap(), "hello");
     let second = get(&mut view, &url).await.unwrap();
     fails(bytes(second).await, "HttpResponseBodySize(Some(8))");
-    assert_eq!(view.meter.outbound().bytes_received(), 5);
-    let mut other = outbound.open(&meter(), None);
+    assert_eq!(used.outbound().bytes_received(), 5);
+    let used = meter();
+    let mut other = outbound.open(&used, None);
     assert_eq!(bytes(get(&mut other, &url).await.unwrap()).await.unwrap(), "hello", "a guest of its own");
 
     let nine = Full::new(Bytes::from("123456789")).map_err(|never| match never {}).boxed_unsync();
     let sent = send(&mut other, &url, nine, RequestOptions::default()).await;
     fails(sent, "HttpRequestBodySize(Some(8))");
-    assert_eq!(other.meter.outbound().bytes_sent(), 0);
+    assert_eq!(used.outbound().bytes_sent(), 0);
 }
 
 #[tokio::test]
 async fn the_guests_of_a_component_share_its_connections() {
-    let at = server(HELLO).await;
+    let at = keeping::Server::start().await.at;
     let url = format!("http://{at}/");
-    let outbound = outbound(EgressConfig { connections_max: 1, ..config(&format!("http://{at}")) });
+    let egress = Egress::new(EgressConfig { connections_max: 1, ..config(&format!("http://{at}")) });
+    let outbound = Outbound::new(Arc::clone(&egress), OUTBOUND_BYTES_MAX);
     let first = get(&mut outbound.open(&meter(), None), &url).await.unwrap();
     fails(get(&mut outbound.open(&meter(), None), &url).await, "ConnectionLimitReached");
     drop(first);
     // The task of the connection ends soon after its body was dropped.
-    free(&outbound, at).await;
+    free(&egress, at).await;
     assert_eq!(bytes(get(&mut outbound.open(&meter(), None), &url).await.unwrap()).await.unwrap(), "hello");
     // A request that came to nothing has given its connection back as well.
-    free(&outbound, at).await;
+    free(&egress, at).await;
     fails(get(&mut outbound.open(&meter(), None), "http://127.0.0.1:1/").await, "HttpRequestDenied");
-    free(&outbound, at).await;
+    free(&egress, at).await;
 }
 
 /// Waits until the one connection there may be is free.
-async fn free(outbound: &Outbound, at: SocketAddr) {
+async fn free(egress: &Egress, at: SocketAddr) {
     let host = at.ip().to_string();
     let to = Destination { scheme: "http", host: &host, port: at.port() };
-    while let Err(error) = outbound.egress.resolve(&to).await {
+    while let Err(error) = egress.resolve(&to).await {
         assert!(matches!(error, EgressError::Busy), "{error}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
