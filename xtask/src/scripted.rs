@@ -32,6 +32,10 @@ const HTTP_5: &str = "spin:up/http-trigger@4.1.0";
 
 const PROJECTS: &[Project] = &[
     Project {
+        folder: "guests/js/spin-2",
+        components: &[npm("js-2", "app"), npm("js-2-messages", "messages")],
+    },
+    Project {
         folder: "guests/py/spin-3",
         components: &[python("py-3", "app", HTTP_3), python("py-3-messages", "messages", "spin-redis")],
     },
@@ -43,6 +47,10 @@ const PROJECTS: &[Project] = &[
         ],
     },
 ];
+
+const fn npm(name: &'static str, script: &'static str) -> Component {
+    Component { name, make: Make::Npm { script } }
+}
 
 const fn python(name: &'static str, module: &'static str, world: &'static str) -> Component {
     Component { name, make: Make::Python { module, world } }
@@ -67,7 +75,8 @@ impl Project {
         let source = root.join(self.folder);
         let out = root.join("target/guests/wasm");
         let files = self.files(&source)?;
-        let wanted = |component: &&Component| names.is_empty() || names.iter().any(|name| name == component.name);
+        let wanted =
+            |component: &&Component| names.is_empty() || names.iter().any(|name| name == component.name);
         for component in self.components.iter().filter(wanted) {
             let digest = hash(component.recipe().as_bytes(), &files)?;
             let wasm = out.join(format!("{}.wasm", component.name));
@@ -167,7 +176,8 @@ impl Component {
 /// Runs it to its end; what it says is of interest if it fails.
 fn run(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("cannot run {program}: {error}: see scripts/setup test"))?;
+    let output =
+        command.output().map_err(|error| format!("cannot run {program}: {error}: see scripts/setup test"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -20,8 +20,9 @@ use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode, ReencodeComponent, component_utils};
 use wasm_encoder::{
-    Alias, Component, ComponentAliasSection, ComponentExportSection, ComponentExternName, ComponentImportSection,
-    ComponentInstanceSection, ComponentSectionId, ComponentType, InstanceType, RawSection,
+    Alias, Component, ComponentAliasSection, ComponentExportSection, ComponentExternName,
+    ComponentImportSection, ComponentInstanceSection, ComponentSectionId, ComponentType, InstanceType,
+    RawSection,
 };
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
@@ -250,7 +251,8 @@ impl ReencodeComponent for Renamer<'_> {
         for alias in section {
             match alias? {
                 wasmparser::ComponentAlias::InstanceExport { kind, instance_index, name } => {
-                    let (instance, name) = (self.component_instance_index(instance_index), self.renamed(name));
+                    let (instance, name) =
+                        (self.component_instance_index(instance_index), self.renamed(name));
                     aliases.alias(Alias::InstanceExport { instance, kind: kind.into(), name: &name });
                 }
                 other => drop(aliases.alias(self.component_alias(other)?)),

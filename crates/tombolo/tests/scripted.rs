@@ -169,6 +169,12 @@ macro_rules! cells {
 }
 
 cells!(
+    javascript_2, "js-2":
+    http by http(), outbound by outbound(), key_value by checks("/key-value"), variables by checks("/variables"),
+    sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql(),
+    postgres by postgres("/postgres")
+);
+cells!(
     python_3, "py-3":
     http by http(), outbound by outbound(), key_value by checks("/key-value"), variables by checks("/variables"),
     sqlite_2 by checks("/sqlite-2"), sqlite_3 by checks("/sqlite-3"), redis by redis(), mqtt by mqtt(),
@@ -180,5 +186,6 @@ cells!(
     sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql(),
     postgres by postgres("/postgres")
 );
+cells!(javascript_2_messages, "js-2-messages": redis_trigger by redis_trigger());
 cells!(python_3_messages, "py-3-messages": redis_trigger by redis_trigger());
 cells!(python_5_messages, "py-5-messages": redis_trigger by redis_trigger());
