@@ -1,6 +1,6 @@
 //! Every operation of `spin:sqlite@3.1.0` with promises, checked from the inside; answers `ok`.
 //!
-//! `GET /rows` streams a million rows of 100 bytes and answers their number; `GET /mixed` changes each row
+//! `GET /rows` streams 100,000 rows of 1,000 bytes and answers their number; `GET /mixed` changes each row
 //! while it reads the next; `GET /stop` reads one row of very many and lets the others be.
 
 use spin_sdk::http::Request;
@@ -66,8 +66,8 @@ async fn check() -> Result<String, Error> {
 
 async fn rows() -> Result<String, Error> {
     let database = Connection::open_default().await?;
-    let statement = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 1000000)
-        SELECT x, printf('%0100d', x) FROM n";
+    let statement = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000)
+        SELECT x, printf('%01000d', x) FROM n";
     let mut result = database.execute(statement, []).await?;
     let (mut count, mut sum) = (0_u64, 0);
     while let Some(row) = result.next().await {
