@@ -5,8 +5,8 @@ mod oversee;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use tombolo_api::{self as api, Problem};
 use tombolo_model::release::{self, ReleaseError};
@@ -70,6 +70,10 @@ pub struct Control<S: Stage> {
     /// What is served. Held while an activation is committed and published, so that what is published last is
     /// what was committed last.
     served: Mutex<BTreeMap<AppKey, Kept<S::Prepared>>>,
+    /// Read while a release comes whose files no other one may need: nothing is swept meanwhile.
+    coming: RwLock<()>,
+    /// When somebody without a good token was last written down.
+    stranger: Mutex<Option<Instant>>,
 }
 
 /// What an app serves, with the digests of its releases.
@@ -93,7 +97,16 @@ impl<S: Stage> Control<S> {
         let blobs = Blobs::open(&config.folder.join("releases"))?;
         let path = config.folder.join("node.key");
         let seal = Seal::open(&path).map_err(|source| ControlError::Key { path, source })?;
-        let control = Self { config, registry, blobs, seal, stage, served: Mutex::default() };
+        let control = Self {
+            config,
+            registry,
+            blobs,
+            seal,
+            stage,
+            served: Mutex::default(),
+            coming: RwLock::default(),
+            stranger: Mutex::default(),
+        };
         control.restore()?;
         if let Err(error) = control.sweep() {
             refuse::failed(&error);
@@ -177,6 +190,7 @@ impl<S: Stage> Control<S> {
         by: &str,
     ) -> Answer<api::ReleaseInfo> {
         let failed = |error| refuse::failed(&error);
+        let _coming = self.coming.read().unwrap_or_else(PoisonError::into_inner);
         let release = Release::parse(document).map_err(|error| match error {
             ReleaseError::TooMuch { .. } => refuse::too_large(error.to_string()),
             _ => refuse::bad_request(error.to_string()),
@@ -348,8 +362,9 @@ impl<S: Stage> Control<S> {
         Ok(release.capabilities.difference(&known).cloned().collect())
     }
 
-    /// Removes what no release needs any more.
+    /// Removes what no release needs any more; nothing while a release comes, and then the next sweep does.
     pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+        let Ok(_alone) = self.coming.try_write() else { return Ok(()) };
         let (blobs, trees) = self.registry.needed()?;
         let (blobs, trees): (HashSet<_>, HashSet<_>) =
             (blobs.into_iter().collect(), trees.into_iter().collect());

@@ -106,11 +106,7 @@ async fn work<S: Stage, T: Send + 'static>(
 ) -> Done<T> {
     let control = Arc::clone(control);
     let done = tokio::task::spawn_blocking(move || what(&control)).await;
-    let failed = |error| {
-        tracing::error!("control: {error}");
-        Problem::new(500, "failed", "the node could not do it").detail("its log says why")
-    };
-    Ok(done.map_err(failed)??)
+    Ok(done.map_err(|error| refuse::lost(&error))??)
 }
 
 /// Which tenant is meant.
@@ -131,16 +127,15 @@ impl<N: Send + Sync> FromRequestParts<N> for Principal {
     }
 }
 
+/// Bytes of a path that are written down.
+const PATH_BYTES_MAX: usize = 300;
+
 /// Lets nobody by who has no good token, and writes down who changed something or was not allowed to.
 async fn gate<S: Stage>(State(control): Node<S>, mut request: Request, next: Next) -> Response {
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let from = from.map_or_else(|| "-".to_owned(), |from| from.0.ip().to_string());
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let is_question = request.uri().path().ends_with("/blobs/missing");
-    // As it was asked: the router takes the beginning off.
-    let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |uri| &uri.0).path();
-    let what = format!("{} {path}", request.method());
     let asked = Query::<Of>::try_from_uri(request.uri()).ok().and_then(|Query(of)| of.tenant);
+    let mut record = asked_for(&request);
 
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.split_once(' '));
@@ -149,23 +144,46 @@ async fn gate<S: Stage>(State(control): Node<S>, mut request: Request, next: Nex
         Some(token) => work(&control, move |control| control.principal(&token)).await,
         None => Err(refuse::unauthorized().into()),
     };
-    let (who, tenant, response) = match principal {
-        Ok(principal) => {
-            let (who, tenant) = (principal.name.clone(), principal.tenant(asked).ok());
-            request.extensions_mut().insert(principal);
-            (who, tenant, next.run(request).await)
+    let principal = match principal {
+        Ok(principal) => principal,
+        Err(refused) => {
+            record.outcome = refused.0.status;
+            let written = work(&control, move |control| {
+                control.audit_stranger(&record);
+                Ok(())
+            })
+            .await;
+            return written.map_or_else(Refused::into_response, |()| refused.into_response());
         }
-        Err(refused) => ("-".to_owned(), None, refused.into_response()),
     };
-    let outcome = response.status();
-    let is_refused = matches!(outcome, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    if is_refused || (is_change && !is_question) {
-        let record = AuditRecord { at: now(), who, from, what, outcome: outcome.as_u16(), tenant };
-        // If nobody waits for the answer any more, what was done is written down all the same.
-        let written = tokio::task::spawn_blocking(move || control.audit(&record));
-        if let Err(error) = written.await {
-            tracing::error!("control: cannot write the audit log: {error}");
+    record.who.clone_from(&principal.name);
+    record.tenant = principal.tenant(asked).ok();
+    request.extensions_mut().insert(principal);
+    // On a task of its own: if nobody waits for the answer any more, what was done is written down all the same.
+    let done = tokio::spawn(async move {
+        let response = next.run(request).await;
+        let is_refused = response.status() == StatusCode::FORBIDDEN;
+        if is_refused || (is_change && !is_question) {
+            record.outcome = response.status().as_u16();
+            work(&control, move |control| {
+                control.audit(&record);
+                Ok(())
+            })
+            .await?;
         }
-    }
-    response
+        Ok(response)
+    });
+    let failed = |error| Refused(refuse::lost(&error));
+    done.await.map_err(failed).and_then(|answered| answered).unwrap_or_else(Refused::into_response)
+}
+
+/// What is asked, as it is written down; who asks and with which outcome is not known yet.
+fn asked_for(request: &Request) -> AuditRecord {
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let from = from.map_or_else(|| "-".to_owned(), |from| from.0.ip().to_string());
+    // As it was asked: the router takes the beginning off.
+    let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |uri| &uri.0).path();
+    let path = &path[..path.floor_char_boundary(PATH_BYTES_MAX)];
+    let what = format!("{} {path}", request.method());
+    AuditRecord { at: now(), who: "-".to_owned(), from, what, outcome: 0, tenant: None }
 }

@@ -55,6 +55,16 @@ pub(crate) fn failed(error: &StoreError) -> Problem {
         reason += &format!(": {cause}");
         source = cause.source();
     }
+    said(&reason)
+}
+
+/// What did it ended before it was done.
+pub(crate) fn lost(error: &tokio::task::JoinError) -> Problem {
+    said(&error.to_string())
+}
+
+/// A reason that is the operator's alone.
+fn said(reason: &str) -> Problem {
     tracing::error!("control: {reason}");
     Problem::new(500, "failed", "the node could not do it").detail("its log says why")
 }

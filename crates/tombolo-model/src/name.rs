@@ -44,6 +44,18 @@ fn is_label(text: &str, bytes_max: usize) -> bool {
     !text.is_empty() && text.len() <= bytes_max && text.bytes().all(kept) && !at_ends && !text.contains("--")
 }
 
+/// Whether `text`, in small letters, is the name of a host (RFC 1123 §2.1) and not an address.
+pub fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let kept = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let at_ends = label.starts_with('-') || label.ends_with('-');
+        !label.is_empty() && label.len() <= NAME_BYTES_MAX && label.bytes().all(kept) && !at_ends
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 253 && text.split('.').all(is_label) && !is_address
+}
+
 impl FromStr for TenantName {
     type Err = NameError;
 
@@ -212,6 +224,17 @@ mod tests {
             assert!(bad.parse::<ComponentId>().is_err(), "{bad}");
         }
         assert!("7up".parse::<ComponentId>().is_err());
+    }
+
+    #[test]
+    fn a_host_has_a_name_or_an_address_and_not_both() {
+        for good in ["localhost", "shop.example.com", "xn--bcher-kva.example", "1.example", "a-b.c"] {
+            assert!(is_host_name(good), "{good}");
+        }
+        let long = format!("{}.example", "a".repeat(64));
+        for bad in ["", "10.0.0.1", "a..b", ".a", "a.", "-a.b", "a_.b", "Shop.example", "[::1]", &long] {
+            assert!(!is_host_name(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -13,10 +13,12 @@
 //! A name that was granted may also lead to an address that was granted as one: the guest could go
 //! there without the name.
 
+use std::net::IpAddr;
+
 use crate::address::Place;
 
 /// What the operator of a node lets guests do in networks that are not public.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PrivateNetworks {
     /// A manifest may name what is in them: whoever writes it is trusted with this network.
     #[default]
@@ -26,6 +28,11 @@ pub enum PrivateNetworks {
 }
 
 impl PrivateNetworks {
+    /// Whether the operator lets anybody go to this address.
+    pub fn opens_address(self, address: IpAddr) -> bool {
+        self.opens(Place::of(address.to_canonical()))
+    }
+
     /// Whether the operator lets anybody go to this kind of place.
     pub(crate) fn opens(self, place: Place) -> bool {
         match self {
@@ -86,6 +93,14 @@ mod tests {
         let hosts = AllowedHosts::parse(grants.iter().copied()).unwrap();
         let reached = |text: &&str| hosts.reaches(&to(host), text.parse().unwrap(), private);
         PLACES.into_iter().filter(reached).collect()
+    }
+
+    #[test]
+    fn where_tenants_write_the_manifests_only_public_addresses_are_open() {
+        let open = |text: &&str| PrivateNetworks::Refused.opens_address(text.parse().unwrap());
+        assert_eq!(PLACES.into_iter().filter(open).collect::<Vec<_>>(), ["1.1.1.1"]);
+        assert!(!open(&"::ffff:127.0.0.1"), "another spelling");
+        assert!(PLACES.iter().all(|text| PrivateNetworks::ByName.opens_address(text.parse().unwrap())));
     }
 
     #[test]

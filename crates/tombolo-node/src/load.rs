@@ -14,6 +14,7 @@ use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, W
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Egress, EgressConfig};
 use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
+use tombolo_model::reach::PrivateNetworks;
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
     App, Component, ComponentId, HttpTrigger, Isolation, RedisTrigger, Source, StaticAssets,
@@ -136,6 +137,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) state: &'a Path,
     /// Given to every component, over its own.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// What the operator says to addresses that are not public.
+    pub(crate) private: PrivateNetworks,
     /// Over what every component says.
     pub(crate) isolation: Option<Isolation>,
     pub(crate) logs: LogSender,
@@ -212,6 +215,7 @@ impl Loader<'_> {
                 component: id.to_string(),
                 address: address.to_owned(),
                 channels: channels.into_iter().map(str::to_owned).collect(),
+                private: self.private,
             };
             wanted.insert(source, (parsed, messages::Taker { service, inside: Arc::clone(inside) }));
         }
@@ -283,6 +287,7 @@ impl Loader<'_> {
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let egress = Egress::new(EgressConfig {
             connections_max: component.limits.outbound_connections_max,
+            private: self.private,
             ..EgressConfig::to(Arc::clone(&outbound))
         });
         let grants = Grants::of(self.capabilities, &app.name, component, &egress)?;
@@ -299,7 +304,12 @@ impl Loader<'_> {
                 environment: self.environment(component),
                 directories,
                 keeper: copies.map(|copies| copies as Arc<dyn Any + Send + Sync>),
-                network: Arc::new(Network { allowed: outbound, names, ..Network::default() }),
+                network: Arc::new(Network {
+                    allowed: outbound,
+                    names,
+                    private: self.private,
+                    ..Network::default()
+                }),
                 input: Input::Empty,
                 output: Output::Logged {
                     component: match self.place {

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tombolo_egress::{EgressError, tls};
 use tombolo_gateway::AppInside;
+use tombolo_model::reach::PrivateNetworks;
 use tombolo_redis::{Address, Bytes, Command, Connection, RedisError, Reply, ReplyError};
 use tombolo_runtime::{Service, ServiceError, Usage};
 
@@ -42,6 +43,8 @@ pub(crate) struct Source {
     pub(crate) address: String,
     /// Sorted, each once.
     pub(crate) channels: Vec<String>,
+    /// Which addresses the server may have.
+    pub(crate) private: PrivateNetworks,
 }
 
 /// What an app subscribes to.
@@ -177,8 +180,13 @@ impl Subscriber {
 
     async fn connect(&self) -> Result<Connection, RedisError> {
         let to = self.address.destination();
-        // The manifest's own address: it needs no grant.
-        let stream = TcpStream::connect((to.host, to.port)).await.map_err(EgressError::Connect)?;
+        // The manifest's own address: it needs no grant, but the operator has a say.
+        let found = lookup_host((to.host, to.port)).await.map_err(EgressError::Connect)?;
+        let open: Vec<_> = found.filter(|found| self.source.private.opens_address(found.ip())).collect();
+        if open.is_empty() {
+            return Err(EgressError::Prohibited.into());
+        }
+        let stream = TcpStream::connect(open.as_slice()).await.map_err(EgressError::Connect)?;
         let mut connection = Connection::open(stream, &self.address, &tls::PUBLIC).await?;
         connection.send(&Command::new("SUBSCRIBE").args(&self.source.channels)).await?;
         for _ in &self.source.channels {

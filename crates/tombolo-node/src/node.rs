@@ -19,6 +19,7 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::{self as variables, Variables};
 use tombolo_capability::AnyCapability;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_model::reach::PrivateNetworks;
 use tombolo_model::runtime_config::Vault;
 use tombolo_model::site::Sites;
 use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
@@ -103,6 +104,7 @@ impl Parts {
             root: &self.root,
             state: &self.state,
             environment: &self.environment,
+            private: PrivateNetworks::ByName,
             isolation: self.isolation,
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },

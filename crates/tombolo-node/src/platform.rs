@@ -15,6 +15,7 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_control::{Control, ControlConfig, ControlError};
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published};
+use tombolo_model::reach::PrivateNetworks;
 use tombolo_runtime::{Compiler, EngineConfig, Runtime};
 
 use crate::logs::Logs;
@@ -35,6 +36,8 @@ pub struct PlatformConfig {
     pub artefacts: Option<PathBuf>,
     /// What the hosts of apps end in.
     pub domain: String,
+    /// What manifests may name that is not public: tenants write them.
+    pub private: PrivateNetworks,
     /// Releases of an app that are kept, besides what is served.
     pub releases_max: usize,
     /// Settings of the engine.
@@ -74,7 +77,8 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Prepares what was served when the last process ended, publishes it, and only then opens the ports.
+    /// Takes the ports, then prepares and publishes what was served when the last process ended: who connects
+    /// meanwhile waits until it is served.
     ///
     /// # Errors
     ///
@@ -82,7 +86,7 @@ impl Platform {
     pub async fn start(config: PlatformConfig) -> Result<Self, PlatformError> {
         let PlatformConfig { data, engine, compiler, artefacts, gateway, .. } = config;
         let drain_time_max = gateway.drain_time_max;
-        // Bound first, so that its number is known; who connects waits until it is served.
+        // First, so that their numbers are known.
         let listener = bind(config.listen).await?;
         let address = listener.local_addr().map_err(refused(config.listen))?;
         let office = Office::new(bind(config.control).await?, config.control)?;
@@ -102,6 +106,7 @@ impl Platform {
             gateway: gateway.clone(),
             subscriptions: Arc::clone(&subscriptions),
             logs: Arc::clone(&logs),
+            private: config.private,
             folder: data.join("tenants"),
             tenants: Mutex::default(),
         };

@@ -13,6 +13,7 @@ use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_control::{Candidate, Served, Stage};
 use tombolo_gateway::{Gateway, Published};
+use tombolo_model::reach::PrivateNetworks;
 use tombolo_model::site::{Site, Sites, Split};
 use tombolo_model::{KeyValueStore, TenantName};
 use tombolo_runtime::{Load, Runtime};
@@ -28,6 +29,8 @@ pub(crate) struct Apps {
     pub(crate) gateway: Gateway,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) logs: Arc<Logs>,
+    /// What their manifests may name that is not public.
+    pub(crate) private: PrivateNetworks,
     /// Where tenants keep their data, a folder for each.
     pub(crate) folder: PathBuf,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
@@ -76,6 +79,7 @@ impl Stage for Apps {
             root: tree,
             state: &tenant.state,
             environment: &BTreeMap::new(),
+            private: self.private,
             isolation: None,
             logs: self.logs.sender(),
             load: if is_one_of_many { Load::Later } else { Load::Now },

@@ -7,6 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tombolo_model::name::is_host_name;
+use tombolo_model::reach::PrivateNetworks;
 use tombolo_node::{
     Allocation, Drain, EngineConfig, GatewayConfig, Interruption, Platform, PlatformConfig, PlatformError,
     Pool,
@@ -41,6 +43,10 @@ pub(crate) struct Serve {
     /// What the hosts of apps end in
     #[arg(long, default_value = "localhost", value_name = "HOST", value_parser = domain)]
     domain: String,
+    /// Let apps connect to private networks and this machine, where their manifests name them: those who deploy
+    /// are trusted with your network
+    #[arg(long)]
+    private_networks: bool,
     /// Releases of an app that are kept, besides what is served
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     releases_max: usize,
@@ -50,17 +56,10 @@ pub(crate) struct Serve {
 }
 
 fn domain(text: &str) -> Result<String, String> {
-    let is_label = |label: &str| {
-        let kept = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(kept)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    // An app's label of at most 63 stands before it (RFC 1035 §2.3.4).
-    if text.len() <= 253 - 64 && text.split('.').all(is_label) {
-        return Ok(text.to_ascii_lowercase());
+    let text = text.to_ascii_lowercase();
+    // An app's label of at most 63 and a dot stand before it (RFC 1035 §2.3.4).
+    if text.len() <= 253 - 64 && is_host_name(&text) {
+        return Ok(text);
     }
     Err("expected a name of hosts such as `localhost` or `apps.example.com`".to_owned())
 }
@@ -82,6 +81,10 @@ impl Serve {
             data,
             artefacts: Some(artefacts),
             domain: self.domain,
+            private: match self.private_networks {
+                true => PrivateNetworks::ByName,
+                false => PrivateNetworks::Refused,
+            },
             releases_max: self.releases_max,
             engine: EngineConfig {
                 allocation: Allocation::Pooled(Pool::DEFAULT),

@@ -1,8 +1,11 @@
 //! What belongs to apps besides releases, and who may change it: domains, variables, tokens, the audit log.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use tombolo_api as api;
+use tombolo_model::name::is_host_name;
 use tombolo_model::{AppKey, SiteName, TenantName};
 use tombolo_store::records::{AuditRecord, Scope, TokenRecord};
 use tombolo_store::registry::DomainSet;
@@ -12,12 +15,15 @@ use crate::access::{Principal, new_token, now, token_digest};
 use crate::refuse;
 use crate::stage::Stage;
 
+/// How often somebody without a good token gets into the audit log.
+const STRANGER_INTERVAL: Duration = Duration::from_secs(60);
+
 impl<S: Stage> Control<S> {
     /// Lets an app answer at a host, or no more.
     pub(crate) fn set_domain(&self, key: &AppKey, domain: &str, answers: bool) -> Answer<api::App> {
         let failed = |error| refuse::failed(&error);
         let domain = domain.to_ascii_lowercase();
-        if !is_host(&domain) {
+        if !is_host_name(&domain) {
             return Err(refuse::bad_request(format!(
                 "`{domain}` is no name of a host, expected like `shop.example.com`"
             )));
@@ -107,6 +113,8 @@ impl<S: Stage> Control<S> {
     /// Makes a token good for nothing.
     pub(crate) fn revoke(&self, by: &Principal, id: &str) -> Answer<()> {
         let failed = |error| refuse::failed(&error);
+        // One at a time: of two that revoke each other's, one must see what the other did.
+        let _alone = self.served();
         let all = self.registry.tokens().map_err(failed)?;
         let known = all.iter().find(|(hex, token)| id_of(hex) == id && by.oversees(&token.scope));
         let (hex, token) = known.ok_or_else(|| refuse::not_found(format!("no token `{id}`")))?;
@@ -126,6 +134,18 @@ impl<S: Stage> Control<S> {
         }
     }
 
+    /// The same for somebody without a good token, but once a minute: they must not push out what others did.
+    pub(crate) fn audit_stranger(&self, record: &AuditRecord) {
+        let mut last = self.stranger.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < STRANGER_INTERVAL) {
+            tracing::debug!("control: {} from {} without a good token", record.what, record.from);
+            return;
+        }
+        *last = Some(Instant::now());
+        drop(last);
+        self.audit(record);
+    }
+
     /// The last lines of the audit log.
     pub(crate) fn audited(
         &self,
@@ -136,20 +156,6 @@ impl<S: Stage> Control<S> {
         let found = self.registry.audited(count_max, wanted).map_err(|error| refuse::failed(&error))?;
         Ok(found.into_iter().map(crate::audit::line).collect())
     }
-}
-
-/// Whether a text, in small letters, is the name of a host (RFC 1123 §2.1) and not an address.
-fn is_host(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let kept = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(kept)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= 253 && text.split('.').all(is_label) && last.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 /// What a token is known by: enough of its digest to tell it from all others, and not enough to find it.

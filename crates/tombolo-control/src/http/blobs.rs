@@ -9,16 +9,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tombolo_api::{Blobs, MissingBlobs, Problem};
-use tombolo_model::release::FILE_BYTES_MAX;
+use tombolo_model::release::{FILE_BYTES_MAX, FILES_MAX};
 use tombolo_model::{Digest, TenantName};
 use tombolo_store::StoreError;
 
-use super::read::{Asked, At, Sent, named, part};
+use super::read::{Asked, At, named, parsed, part, whole};
 use super::{Done, Node, Of, work};
 use crate::access::Principal;
 use crate::control::{Answer, Control};
 use crate::refuse;
 use crate::stage::Stage;
+
+/// Bytes of a question for files: those of the largest release, each a digest in quotes.
+const QUESTION_BYTES_MAX: usize = 80 * FILES_MAX + 100;
 
 /// Which of these files are still to be sent
 #[utoipa::path(
@@ -29,9 +32,10 @@ pub(crate) async fn missing<S: Stage>(
     State(control): Node<S>,
     principal: Principal,
     Asked(of): Asked<Of>,
-    Sent(blobs): Sent<Blobs>,
+    body: Body,
 ) -> Done<Json<MissingBlobs>> {
     let tenant = principal.sends_for(of.tenant)?;
+    let blobs: Blobs = parsed(&whole(body, QUESTION_BYTES_MAX).await?)?;
     let missing = work(&control, move |control| control.missing(&tenant, &blobs.digests)).await?;
     Ok(Json(MissingBlobs { missing }))
 }
@@ -107,10 +111,7 @@ pub(crate) async fn send<S: Stage>(
         }
     };
     drop(parts);
-    let written = writer.await.unwrap_or_else(|error| {
-        tracing::error!("control: {error}");
-        Err(Problem::new(500, "failed", "the node could not do it").detail("its log says why"))
-    });
+    let written = writer.await.unwrap_or_else(|error| Err(refuse::lost(&error)));
     sent?;
     written?;
     Ok(StatusCode::CREATED)

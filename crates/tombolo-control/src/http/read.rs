@@ -57,10 +57,13 @@ impl<N: Send + Sync, T: DeserializeOwned> FromRequest<N> for Sent<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &N) -> Done<Self> {
-        let bytes = whole(request.into_body(), BODY_BYTES_MAX).await?;
-        let value = serde_json::from_slice(&bytes);
-        Ok(Self(value.map_err(|error| refuse::bad_request(format!("the body: {error}")))?))
+        Ok(Self(parsed(&whole(request.into_body(), BODY_BYTES_MAX).await?)?))
     }
+}
+
+/// JSON as what it says.
+pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| refuse::bad_request(format!("the body: {error}")))
 }
 
 /// The next part of a body, `None` at its end.

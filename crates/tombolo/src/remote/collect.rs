@@ -11,10 +11,16 @@ use tombolo_node::files;
 
 use crate::failure::Failure;
 
-/// A release, and where its files are on this machine.
+/// A release, and where its files are on this machine: those that hold the same are one.
 pub(crate) struct Collected {
     pub(crate) release: Release,
-    pub(crate) sources: BTreeMap<Digest, PathBuf>,
+    pub(crate) sources: BTreeMap<Digest, Found>,
+}
+
+/// A file.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
 }
 
 /// Collects what `app` names, which is written in `manifest` and relative to `root`.
@@ -65,7 +71,7 @@ pub(crate) fn collect(
             text.parse().map_err(|error: release::ReleasePathError| Failure::of(&error))?;
         let file = measure(&source)
             .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", source.display())))?;
-        sources.insert(file.digest, source);
+        sources.insert(file.digest, Found { path: source, bytes: file.bytes });
         files.insert(path, file);
     }
     Ok(Collected { release: Release { manifest, profile, files }, sources })
@@ -137,7 +143,7 @@ mod tests {
         let expected =
             [".components/web.wasm", "assets/a.css", "assets/deep/b.css", "dist/index.html", "one.json"];
         assert_eq!(paths, expected);
-        assert_eq!(sources[&Digest::of(b"code")], root.join("../target/web.wasm"));
+        assert_eq!(sources[&Digest::of(b"code")].path, root.join("../target/web.wasm"));
         fs::remove_file(folder.path().join("target/web.wasm")).unwrap();
         let reason = collect(&app, text.to_owned(), None, &root).err().unwrap().to_string();
         assert!(reason.contains("component `web`") && reason.contains("web.wasm"), "{reason}");

@@ -76,9 +76,8 @@ impl Deploy {
         };
         let wanted: Vec<_> = sources.keys().copied().collect();
         let missing = client.missing(wanted)?;
-        let bytes: u64 =
-            release.files.values().filter(|file| missing.contains(&file.digest)).map(|file| file.bytes).sum();
-        let known = release.files.len().saturating_sub(missing.len());
+        let bytes: u64 = missing.iter().filter_map(|digest| Some(sources.get(digest)?.bytes)).sum();
+        let known = sources.len().saturating_sub(missing.len());
         if !missing.is_empty() {
             say(&format!(
                 "Sending {} files, {} kB; {known} are there\n",
@@ -90,7 +89,7 @@ impl Deploy {
             let source = sources.get(digest).ok_or_else(|| {
                 Failure::new(format!("the node asks for {digest}, which is not of this app"))
             })?;
-            client.send(digest, source)?;
+            client.send(digest, &source.path)?;
         }
         let document = release.document();
         let release = client.release(&name, &release.digest(), &document)?;

@@ -147,3 +147,87 @@ fn what_was_changed_or_refused_is_in_the_audit_log() {
     assert!(!own.is_empty() && own.iter().all(|line| line["what"] != "POST /v1/tokens"), "{own:?}");
     assert!(!node.order("GET", "/v1/audit", &admin, None).text().contains("tbl_"));
 }
+
+/// Tenants write the manifests: what these name on the node's own network is not opened by that.
+#[test]
+fn a_manifest_opens_no_network_of_the_node() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    // The node's own control interface, which asks for no token here.
+    let url = format!("http://{}/healthz", node.control);
+    sandbox.web_app("allowed_outbound_hosts = [\"http://127.0.0.1:*\"]");
+    done(&sandbox, &["deploy"]);
+    let told = node.get("app.localhost", &format!("/fetch?url={url}")).text();
+    assert!(told.contains("Prohibited"), "{told}");
+    drop(node);
+
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--private-networks"];
+    let node = Serving::spawn(sandbox.command(&arguments));
+    assert_eq!(node.order("GET", "/v1/apps", &token, None).status, 200);
+    let url = format!("http://{}/healthz", node.control);
+    assert_eq!(node.get("app.localhost", &format!("/fetch?url={url}")).text(), "ok\n");
+}
+
+/// The same for the messages of Redis: the server is there, and is not asked.
+#[test]
+fn a_trigger_opens_no_network_of_the_node() {
+    let sandbox = sandbox();
+    let (node, _) = Serving::first(&sandbox);
+    sandbox.guest("messages-3", "app.wasm");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let manifest = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"app\"\n[[trigger.redis]]\naddress = \"redis://{}\"\n\
+         channel = \"c\"\ncomponent = \"app\"\n[component.app]\nsource = \"app.wasm\"\n",
+        listener.local_addr().unwrap()
+    );
+    sandbox.file("spin.toml", manifest);
+    done(&sandbox, &["deploy"]);
+    let told = node.up.said("no messages from");
+    assert!(told.contains("leads to an address that was not granted"), "{told}");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody connected");
+}
+
+/// Whoever asks without a good token must not push out of the log what others did.
+#[test]
+fn strangers_do_not_fill_the_audit_log() {
+    let sandbox = sandbox();
+    let (node, admin) = Serving::first(&sandbox);
+    let long = format!("/v1/apps/{}", "x".repeat(2000));
+    for _ in 0..20 {
+        assert_eq!(node.order("DELETE", &long, "tbl_wrong", None).status, 401);
+    }
+    let lines = asked(&node, &admin, "/v1/audit");
+    let lines: Vec<_> = lines.as_array().unwrap().iter().filter(|line| line["outcome"] == 401).collect();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0]["what"].as_str().unwrap().len() < 400);
+}
+
+/// Who asks and goes has asked.
+#[test]
+fn a_change_is_written_down_also_if_nobody_waits_for_its_answer() {
+    let sandbox = sandbox();
+    let (node, admin) = Serving::first(&sandbox);
+    for round in 0..20 {
+        let body = r#"{"value":"x"}"#;
+        let head = format!(
+            "PUT /v1/apps/shop/variables/v{round} HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {admin}\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        tombolo_testkit::Connection::open(node.control).send(head);
+    }
+    // One that was read was done, and one that was done is in the log.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let set = asked(&node, &admin, "/v1/apps/shop/variables").as_array().unwrap().len();
+        let lines = asked(&node, &admin, "/v1/audit");
+        let lines = lines.as_array().unwrap().iter();
+        let told = lines.filter(|line| line["what"].as_str().unwrap().contains("/variables/v")).count();
+        if set == 20 && told == 20 {
+            return;
+        }
+        assert!(std::time::Instant::now() < until, "{set} were set, {told} are in the log");
+        std::thread::yield_now();
+    }
+}

@@ -73,6 +73,24 @@ fn only_what_the_node_lacks_travels() {
     assert!(third.stderr.is_empty() && third.stdout.contains("release 2"), "nothing changed: {third:?}");
 }
 
+/// A question for all of its files is larger than other bodies may be.
+#[test]
+fn an_app_of_many_files_is_deployed() {
+    let sandbox = sandbox();
+    let (node, _) = Serving::first(&sandbox);
+    for file in 0..1500 {
+        // Two files in three hold what others hold.
+        sandbox.file(&format!("site/{file}.txt"), (file / 3).to_string());
+    }
+    let manifest = "spin_manifest_version = 2\n[application]\nname = \"site\"\n[[application.tool.tombolo.static]]\n\
+        route = \"/...\"\ndirectory = \"site\"\n";
+    sandbox.file("spin.toml", manifest);
+    let deployed = sandbox.tombolo(&["deploy"]);
+    assert_eq!(deployed.code, Some(0), "{}", deployed.stderr);
+    assert!(deployed.stderr.contains("Sending 500 files, 2 kB; 0 are there"), "{}", deployed.stderr);
+    assert_eq!(node.get("site.localhost", "/1499.txt").text(), "499");
+}
+
 #[test]
 fn who_is_not_logged_in_is_told_how() {
     let sandbox = sandbox();
