@@ -130,8 +130,16 @@ impl<N: Send + Sync> FromRequestParts<N> for Principal {
 /// Bytes of a path that are written down.
 const PATH_BYTES_MAX: usize = 300;
 
+/// Has what is asked done on a task of its own: if nobody waits for the answer any more, what was done is written down
+/// all the same.
+async fn gate<S: Stage>(State(control): Node<S>, request: Request, next: Next) -> Response {
+    let done = tokio::spawn(admit(control, request, next));
+    let failed = |error| Refused(refuse::lost(&error));
+    done.await.map_err(failed).and_then(|answered| answered).unwrap_or_else(Refused::into_response)
+}
+
 /// Lets nobody by who has no good token, and writes down who changed something or was not allowed to.
-async fn gate<S: Stage>(State(control): Node<S>, mut request: Request, next: Next) -> Response {
+async fn admit<S: Stage>(control: Arc<Control<S>>, mut request: Request, next: Next) -> Done<Response> {
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let is_question = request.uri().path().ends_with("/blobs/missing");
     let asked = Query::<Of>::try_from_uri(request.uri()).ok().and_then(|Query(of)| of.tenant);
@@ -148,33 +156,28 @@ async fn gate<S: Stage>(State(control): Node<S>, mut request: Request, next: Nex
         Ok(principal) => principal,
         Err(refused) => {
             record.outcome = refused.0.status;
-            let written = work(&control, move |control| {
+            let write = move |control: &Control<S>| {
                 control.audit_stranger(&record);
                 Ok(())
-            })
-            .await;
-            return written.map_or_else(Refused::into_response, |()| refused.into_response());
+            };
+            work(&control, write).await?;
+            return Err(refused);
         }
     };
     record.who.clone_from(&principal.name);
     record.tenant = principal.tenant(asked).ok();
     request.extensions_mut().insert(principal);
-    // On a task of its own: if nobody waits for the answer any more, what was done is written down all the same.
-    let done = tokio::spawn(async move {
-        let response = next.run(request).await;
-        let is_refused = response.status() == StatusCode::FORBIDDEN;
-        if is_refused || (is_change && !is_question) {
-            record.outcome = response.status().as_u16();
-            work(&control, move |control| {
-                control.audit(&record);
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(response)
-    });
-    let failed = |error| Refused(refuse::lost(&error));
-    done.await.map_err(failed).and_then(|answered| answered).unwrap_or_else(Refused::into_response)
+    let response = next.run(request).await;
+    let is_refused = response.status() == StatusCode::FORBIDDEN;
+    if is_refused || (is_change && !is_question) {
+        record.outcome = response.status().as_u16();
+        let write = move |control: &Control<S>| {
+            control.audit(&record);
+            Ok(())
+        };
+        work(&control, write).await?;
+    }
+    Ok(response)
 }
 
 /// What is asked, as it is written down; who asks and with which outcome is not known yet.
