@@ -4,6 +4,7 @@
 //! alternate, so that a noisy moment hits all; figures are medians, ratios are medians of the
 //! ratios within a round.
 
+mod hop;
 mod idle;
 mod many;
 pub(crate) mod native;
@@ -35,11 +36,19 @@ pub(crate) struct Bench {
     /// Components in one process, compiled in the first run, which takes minutes; 0 leaves them out
     #[arg(long, default_value_t = 10_000)]
     components: usize,
+    /// Only what a hop costs: to another server, and to a component of the same app
+    #[arg(long)]
+    outbound_only: bool,
 }
 
 impl Bench {
     pub(crate) fn run(self, root: &Path) -> Result<(), String> {
         let setup = server::Setup::new(root)?;
+        let hops = hop::report(&setup, self.rounds, self.seconds)?;
+        if self.outbound_only {
+            print(&hops);
+            return Ok(());
+        }
         let mut report = String::from("## Throughput of the hello component\n\n");
         report += &self.throughput(&setup)?;
         report += "\n## From exec to the first answer\n\n";
@@ -48,6 +57,8 @@ impl Bench {
         report += &start::uncached(&setup, self.starts)?;
         report += "\n## From exec to the end of a program that says hello\n\n";
         report += &start::programs(&setup, self.starts)?;
+        report += "\n## A hop\n\n";
+        report += &hops;
         report += "\n## Idle connections\n\n";
         report += &idle::table(&setup)?;
         if self.components > 0 {

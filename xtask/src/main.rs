@@ -36,6 +36,14 @@ enum Chore {
         /// Where to listen
         address: std::net::SocketAddr,
     },
+    /// The native proxy that `bench` measures against
+    #[command(hide = true)]
+    Proxy {
+        /// Where to listen
+        address: std::net::SocketAddr,
+        /// Where to send requests on to
+        upstream: std::net::SocketAddr,
+    },
 }
 
 fn main() -> ExitCode {
@@ -48,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Bench(bench) => bench.run(&root),
         Chore::Soak(soak) => soak.run(&root),
         Chore::Hyper { address } => bench::native::serve(address),
+        Chore::Proxy { address, upstream } => bench::native::proxy(address, upstream),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

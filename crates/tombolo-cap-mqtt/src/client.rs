@@ -78,7 +78,7 @@ impl Client {
         let (stream, slot) = egress.connect(&address.destination()).await?;
         stream.set_nodelay(true)?;
         let stream: Box<dyn Stream> = match address.is_encrypted {
-            true => Box::new(tls::encrypt(egress.tls(), &address.host, stream).await?),
+            true => Box::new(tls::encrypt(egress.tls(&address.host), &address.host, stream).await?),
             false => Box::new(stream),
         };
         let (read, heard) = (BytesMut::new(), Instant::now());

@@ -81,5 +81,10 @@ impl Capability for Mqtt {
     }
 }
 
+/// Whether this is an address of a server of MQTT, granted or not. What fuzzing reads addresses with.
+pub fn is_address(text: &str) -> bool {
+    address::Address::parse(text).is_ok()
+}
+
 #[cfg(test)]
 mod tests;

@@ -158,6 +158,10 @@ impl OpenConnection {
             return Err(Refusal::Other(format!("not a topic to publish to: {expected}")));
         }
         let Session { granted, as_whom, client } = &*self.0;
+        let payload_max = granted.egress.common().mqtt_message_bytes_max;
+        if let Some(max) = payload_max.filter(|max| payload.len() as u64 > *max) {
+            return Err(Refusal::Other(format!("the message is too large: the operator allows {max} bytes")));
+        }
         let bytes = (topic.len() + payload.len()) as u64;
         // As it came, and as a packet.
         let _held = account

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use tombolo_capability::{Abi, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_egress::idle::Idle;
+use tombolo_model::networking::Protocol;
 use tombolo_model::{AppName, Component};
 use wasmtime::component::{HasData, Linker};
 
@@ -78,12 +79,17 @@ impl Capability for Mysql {
     }
 
     fn grant(&self, _: &AppName, _: &Component, egress: &Arc<Egress>) -> Result<Self::Granted, GrantError> {
-        Ok(Arc::new(Granted { egress: Arc::clone(egress), idle: Idle::of(egress) }))
+        Ok(Arc::new(Granted { egress: Arc::clone(egress), idle: Idle::of(egress, Protocol::Mysql) }))
     }
 
     fn open(&self, granted: &Self::Granted) -> View {
         View::new(Arc::clone(granted))
     }
+}
+
+/// Whether this is an address of a server of MySQL, granted or not. What fuzzing reads addresses with.
+pub fn is_address(text: &str) -> bool {
+    address::Address::parse(text).is_ok()
 }
 
 #[cfg(test)]

@@ -63,15 +63,16 @@ impl idle::Connection for Link {
     }
 }
 
-/// Connects to the first server of an address that takes it.
+/// Connects to the first server of an address that takes it. `trust` is the guest's own, over the operator's.
 pub(crate) async fn open(
     egress: &Egress,
     address: &Address,
-    trust: &Arc<ClientConfig>,
+    trust: Option<&Arc<ClientConfig>>,
     meter: &RequestMeter,
 ) -> Result<(Link, Slot), Refusal> {
     let mut failure = Refusal::Connection("the address names no host".to_owned());
     for server in &address.servers {
+        let trust = trust.unwrap_or_else(|| egress.tls(&server.name));
         let opened = timeout(address.timeout, open_at(egress, address, server, trust, meter)).await;
         match opened {
             Ok(Ok(opened)) => return Ok(opened),

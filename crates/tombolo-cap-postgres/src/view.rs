@@ -76,9 +76,9 @@ impl Wish {
         }
         let address = Address::parse(&text)?;
         address.check(&granted.egress)?;
-        let trust: Arc<ClientConfig> = match &roots {
-            None => Arc::clone(granted.egress.tls()),
-            Some(roots) => tls::with_roots(roots.as_bytes()).map_err(|error| not_trusted(&error))?,
+        let trust: Option<Arc<ClientConfig>> = match &roots {
+            None => None,
+            Some(roots) => Some(tls::with_roots(roots.as_bytes()).map_err(|error| not_trusted(&error))?),
         };
         let key: Arc<str> = match roots {
             None => text.into(),
@@ -88,7 +88,7 @@ impl Wish {
         let held = hold(&account.memory, &key)?;
         let opened = match granted.idle.take_soon(&key).await {
             Some(waiting) => waiting,
-            None => link::open(&granted.egress, &address, &trust, &account.meter).await?,
+            None => link::open(&granted.egress, &address, trust.as_ref(), &account.meter).await?,
         };
         Ok(OpenConnection(Arc::new(Session::new(opened, Arc::clone(&granted.idle), key, held))))
     }

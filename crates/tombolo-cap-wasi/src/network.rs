@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use tombolo_model::networking::BlockedNetworks;
 use tombolo_model::outbound::{AllowedHosts, Destination};
-use tombolo_model::reach::PrivateNetworks;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
@@ -16,9 +16,8 @@ pub struct Network {
     /// Addresses it may connect or send to by rule: `tcp://…` and `udp://…`. A socket goes to an
     /// address and says no name, so rules with names never match; one with `*` opens public addresses.
     pub allowed: Arc<AllowedHosts>,
-    /// What the operator says to addresses that are not public. `connect` is the operator's own word,
-    /// and is not asked.
-    pub private: PrivateNetworks,
+    /// Where the operator lets nobody go. `connect` is the operator's own word, and is not asked.
+    pub blocked: Arc<BlockedNetworks>,
     /// Addresses it may listen at.
     pub listen: Vec<SocketAddr>,
     /// Whether it may ask for the addresses of a name.
@@ -39,7 +38,7 @@ impl Default for Network {
         Self {
             connect: Vec::new(),
             allowed: Arc::new(AllowedHosts::none()),
-            private: PrivateNetworks::default(),
+            blocked: Arc::default(),
             listen: Vec::new(),
             names: Names::Refused,
         }
@@ -89,7 +88,8 @@ impl Network {
         let exactly = self.connect.iter().any(|granted| same(*granted, address));
         let host = address.ip().to_canonical().to_string();
         let to = Destination { scheme, host: &host, port: address.port() };
-        exactly || self.allowed.reaches(&to, address.ip(), self.private)
+        let is_blocked = self.blocked.covers(address.ip());
+        exactly || (!is_blocked && self.allowed.reaches(&to, address.ip(), self.blocked.private))
     }
 }
 
@@ -105,6 +105,8 @@ fn same(granted: SocketAddr, address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tombolo_model::reach::PrivateNetworks;
+
     use super::*;
 
     fn at(text: &str) -> SocketAddr {
@@ -143,7 +145,10 @@ mod tests {
             assert!(!connects(address), "{address}");
         }
         assert!(network.allows(at("10.0.0.1:53"), &SocketAddrUse::UdpSend));
-        let network = Network { private: PrivateNetworks::Refused, ..network };
+        let networks = vec!["1.1.1.0/24".parse().unwrap()];
+        let blocked = Arc::new(BlockedNetworks { private: PrivateNetworks::Refused, networks });
+        let network = Network { blocked, ..network };
+        assert!(!network.allows(at("1.1.1.1:80"), &SocketAddrUse::TcpConnect));
         assert!(network.allows(at("127.0.0.1:80"), &SocketAddrUse::TcpConnect), "the operator's word");
         assert!(!network.allows(at("10.0.0.1:53"), &SocketAddrUse::UdpSend));
     }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tombolo_model::networking::Protocol;
 
-use crate::{Egress, Slot};
+use crate::{Bounds, Egress, Slot};
 
 /// How long a connection waits. A client that comes back does so at once; a server has better uses for a
 /// connection than to wait with it.
@@ -30,6 +31,9 @@ pub struct Idle<C> {
     look: Duration,
     slots: Arc<Semaphore>,
     returning: watch::Sender<usize>,
+    /// The node's, which are told when a connection begins to wait.
+    bounds: Arc<Bounds>,
+    protocol: Protocol,
     state: Mutex<State<C>>,
 }
 
@@ -67,15 +71,16 @@ pub trait Waits: Send + Sync {
 
 impl<C: Connection> Idle<C> {
     /// None yet; a connection over `egress` that finds no slot free takes that of one that waits here.
-    pub fn of(egress: &Egress) -> Arc<Self> {
-        Self::lasting(egress, WAIT, LOOK)
+    pub fn of(egress: &Egress, protocol: Protocol) -> Arc<Self> {
+        Self::lasting(egress, protocol, WAIT, LOOK)
     }
 
-    fn lasting(egress: &Egress, wait: Duration, look: Duration) -> Arc<Self> {
+    fn lasting(egress: &Egress, protocol: Protocol, wait: Duration, look: Duration) -> Arc<Self> {
         let state = Mutex::new(State { waiting: Vec::new(), looked_after: false });
         let (slots, returning) = (Arc::clone(&egress.slots), egress.returning.clone());
-        let idle = Arc::new(Self { wait, look, slots, returning, state });
-        egress.waits(&idle);
+        let bounds = Arc::clone(&egress.common().bounds);
+        let idle = Arc::new(Self { wait, look, slots, returning, bounds, protocol, state });
+        egress.waits(protocol, &idle);
         idle
     }
 
@@ -131,6 +136,8 @@ impl<C: Connection> Idle<C> {
             state.looked_after = true;
             tokio::spawn(look_after(Arc::downgrade(self), self.look));
         }
+        drop(state);
+        self.bounds.parked(self.protocol);
     }
 
     /// Closes those that waited too long. Whether any are left.
@@ -217,7 +224,7 @@ mod tests {
         fn new(connections_max: u32) -> Self {
             let allowed = Arc::new(AllowedHosts::none());
             let egress = Egress::new(EgressConfig { connections_max, ..EgressConfig::to(allowed) });
-            let idle = Idle::of(&egress);
+            let idle = Idle::of(&egress, Protocol::Http);
             Self { egress, idle, closed: Arc::default() }
         }
 
@@ -235,7 +242,7 @@ mod tests {
     async fn a_connection_waits_and_is_closed_when_it_waited_too_long() {
         let (wait, look) = (Duration::from_millis(50), Duration::from_millis(5));
         let bench = Bench::new(2);
-        let bench = Bench { idle: Idle::lasting(&bench.egress, wait, look), ..bench };
+        let bench = Bench { idle: Idle::lasting(&bench.egress, Protocol::Http, wait, look), ..bench };
         for closed in 1..=2 {
             bench.put("a", bench.egress.slot().unwrap());
             let put = Instant::now();
@@ -263,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn who_needs_a_slot_gets_that_of_the_longest_waiting_of_all_protocols() {
         let bench = Bench::new(2);
-        let other = Idle::<Fake>::of(&bench.egress);
+        let other = Idle::<Fake>::of(&bench.egress, Protocol::Mysql);
         let closed: Arc<AtomicUsize> = Arc::default();
         let (one, two) = (bench.egress.slot().unwrap(), bench.egress.slot().unwrap());
         other.put("x", Fake { key: "x".into(), open: true, closed: Arc::clone(&closed) }, one);

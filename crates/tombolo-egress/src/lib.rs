@@ -4,9 +4,11 @@
 //! resolved once: the addresses it leads to are checked against the grant, and the connection goes to one of
 //! those that passed. Nothing resolves it a second time, so what was checked is what is connected to.
 
+mod bounds;
 pub mod idle;
 pub mod tls;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,9 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::rustls::ClientConfig;
+use tombolo_model::networking::{BlockedNetworks, Networking, Protocol};
 use tombolo_model::outbound::{AllowedHosts, Destination};
-use tombolo_model::reach::PrivateNetworks;
 
+pub use bounds::Bounds;
+use bounds::Held;
 use idle::Waits;
 
 /// Addresses of one name that are tried. More are no better, and a name could lead a guest's every
@@ -28,8 +32,9 @@ const ADDRESSES_MAX: usize = 16;
 /// them shares it.
 pub struct Egress {
     config: EgressConfig,
-    /// As in `config`; servers are asked for HTTP/2.
+    /// As `tls` and `tls_to` of `config`; servers are asked for HTTP/2.
     http_tls: Arc<ClientConfig>,
+    http_tls_to: BTreeMap<String, Arc<ClientConfig>>,
     slots: Arc<Semaphore>,
     /// Whose connections wait and can give their slots back: one for each protocol that keeps some.
     waits: Mutex<Vec<Weak<dyn Waits>>>,
@@ -42,12 +47,39 @@ pub struct Egress {
 pub struct EgressConfig {
     /// The hosts.
     pub allowed: Arc<AllowedHosts>,
-    /// What the operator says to addresses that are not public.
-    pub private: PrivateNetworks,
+    /// What holds for all components of the node.
+    pub common: Arc<Common>,
     /// Connections of all its guests together.
     pub connections_max: u32,
     /// Whom it trusts to be the hosts they say they are.
     pub tls: Arc<ClientConfig>,
+    /// The same for some hosts, by their names in lower case.
+    pub tls_to: Arc<BTreeMap<String, Arc<ClientConfig>>>,
+}
+
+/// What an operator says to the connections of all guests.
+#[derive(Debug, Default)]
+pub struct Common {
+    /// Where none of them may go.
+    pub blocked: Arc<BlockedNetworks>,
+    /// How many there may be.
+    pub bounds: Arc<Bounds>,
+    /// Whether each request of HTTP has a connection of its own.
+    pub http_connections_end: bool,
+    /// Bytes of one MQTT message.
+    pub mqtt_message_bytes_max: Option<u64>,
+}
+
+impl Common {
+    /// As it is written; with no connection yet.
+    pub fn new(networking: &Networking) -> Arc<Self> {
+        Arc::new(Self {
+            blocked: Arc::new(networking.blocked.clone()),
+            bounds: Bounds::new(networking.connections_max, &networking.protocols),
+            http_connections_end: networking.http_connections_end,
+            mqtt_message_bytes_max: networking.mqtt_message_bytes_max,
+        })
+    }
 }
 
 impl EgressConfig {
@@ -58,9 +90,10 @@ impl EgressConfig {
     pub fn to(allowed: Arc<AllowedHosts>) -> Self {
         Self {
             allowed,
-            private: PrivateNetworks::default(),
+            common: Arc::default(),
             connections_max: Self::CONNECTIONS_MAX,
             tls: Arc::clone(&tls::PUBLIC),
+            tls_to: Arc::default(),
         }
     }
 
@@ -90,17 +123,34 @@ pub enum EgressError {
     Connect(#[from] io::Error),
 }
 
-/// One of a component's connections: held for as long as the connection is open.
+/// One of a component's connections, and of the node's: held for as long as the connection is open.
 #[derive(Debug)]
-pub struct Slot(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
+pub struct Slot {
+    _component: OwnedSemaphorePermit,
+    node: Option<Held>,
+}
+
+impl Slot {
+    /// The same for a connection of this protocol, once the node has a place for it.
+    async fn held(mut self, bounds: &Bounds, protocol: Option<Protocol>) -> Result<Self, EgressError> {
+        if self.node.as_ref().is_none_or(|held| held.protocol != protocol) {
+            // That of another protocol is given back before one of this is waited for.
+            self.node = None;
+            self.node = Some(bounds.hold(protocol).await?);
+        }
+        Ok(self)
+    }
+}
 
 impl Egress {
     /// What a component may connect to, with no connection yet.
     pub fn new(config: EgressConfig) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
         let http_tls = tls::for_http(&config.tls);
+        let to_host = |(host, tls): (&String, &Arc<ClientConfig>)| (host.clone(), tls::for_http(tls));
+        let http_tls_to = config.tls_to.iter().map(to_host).collect();
         let (waits, returning) = (Mutex::default(), watch::Sender::new(0));
-        Arc::new(Self { config, http_tls, slots, waits, returning })
+        Arc::new(Self { config, http_tls, http_tls_to, slots, waits, returning })
     }
 
     /// The hosts.
@@ -108,19 +158,20 @@ impl Egress {
         &self.config.allowed
     }
 
-    /// What the operator says to addresses that are not public.
-    pub fn private(&self) -> PrivateNetworks {
-        self.config.private
+    /// What holds for all components of the node.
+    pub fn common(&self) -> &Common {
+        &self.config.common
     }
 
-    /// How a connection is encrypted, and who is trusted at its other end.
-    pub fn tls(&self) -> &Arc<ClientConfig> {
-        &self.config.tls
+    /// How a connection to `host` is encrypted, and who is trusted at its other end.
+    pub fn tls(&self, host: &str) -> &Arc<ClientConfig> {
+        let own = self.config.tls_to.get(&host.to_ascii_lowercase());
+        own.unwrap_or(&self.config.tls)
     }
 
     /// The same for HTTP, of which the server may choose a version.
-    pub fn http_tls(&self) -> &Arc<ClientConfig> {
-        &self.http_tls
+    pub fn http_tls(&self, host: &str) -> &Arc<ClientConfig> {
+        self.http_tls_to.get(&host.to_ascii_lowercase()).unwrap_or(&self.http_tls)
     }
 
     /// Whether a host was granted. To refuse early; both below ask themselves.
@@ -131,7 +182,7 @@ impl Egress {
     /// A slot: a free one, or that of the connection that waits the longest for its next request.
     fn slot(&self) -> Result<Slot, EgressError> {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot(permit));
+            return Ok(Slot { _component: permit, node: None });
         }
         let waits: Vec<_> = self.waiting().iter().filter_map(Weak::upgrade).collect();
         let oldest =
@@ -155,12 +206,18 @@ impl Egress {
         }
     }
 
-    /// Connections wait there from now on, and are asked for their slots.
-    pub fn waits<W: Waits + 'static>(&self, waits: &Arc<W>) {
-        let waits = Arc::downgrade(waits);
+    /// Connections of this protocol wait there from now on, and are asked for their slots.
+    pub fn waits<W: Waits + 'static>(&self, protocol: Protocol, waits: &Arc<W>) {
+        let waits: Weak<dyn Waits> = Arc::downgrade(waits) as _;
+        self.config.common.bounds.waits(protocol, &waits);
         let mut all = self.waiting();
         all.retain(|waits| waits.strong_count() > 0);
         all.push(waits);
+    }
+
+    /// A connection of this protocol waits for its next request: another component may need its place.
+    pub fn parked(&self, protocol: Protocol) {
+        self.config.common.bounds.parked(protocol);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Weak<dyn Waits>>> {
@@ -178,8 +235,13 @@ impl Egress {
         if !self.allows(to) {
             return Err(EgressError::Denied);
         }
-        let (mut found, slot) = addresses(to, self.slot_soon().await?).await?;
-        found.retain(|address| self.config.allowed.reaches(to, address.ip(), self.config.private));
+        let Common { blocked, bounds, .. } = self.common();
+        let slot = self.slot_soon().await?.held(bounds, Protocol::of(to.scheme)).await?;
+        let (mut found, slot) = addresses(to, slot).await?;
+        let reaches = |address: IpAddr| {
+            self.config.allowed.reaches(to, address, blocked.private) && !blocked.covers(address)
+        };
+        found.retain(|address| reaches(address.ip()));
         if found.is_empty() {
             return Err(EgressError::Prohibited);
         }
@@ -235,6 +297,8 @@ async fn addresses(to: &Destination<'_>, slot: Slot) -> Result<(Vec<SocketAddr>,
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::net::TcpListener;
 
     use super::*;
@@ -273,5 +337,46 @@ mod tests {
         assert!(matches!(prohibited, Err(EgressError::Prohibited)));
         let unresolved = egress.resolve(&to("postgres", "db.invalid", 5432)).await;
         assert!(matches!(unresolved, Err(EgressError::Unresolved)));
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_blocked_is_reached_by_no_grant() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = to("redis", "127.0.0.1", listener.local_addr().unwrap().port());
+        let allowed = Arc::new(AllowedHosts::parse(["*://127.0.0.0/8:*"]).unwrap());
+        let networks = vec!["127.0.0.1/32".parse().unwrap()];
+        let blocked = Arc::new(BlockedNetworks { networks, ..BlockedNetworks::default() });
+        let common = Arc::new(Common { blocked, ..Common::default() });
+        let egress = Egress::new(EgressConfig { common, ..EgressConfig::to(allowed) });
+        assert!(matches!(egress.connect(&at).await, Err(EgressError::Prohibited)));
+    }
+
+    /// Two components share the places of the node, and one waits until the other gives one back.
+    #[tokio::test]
+    async fn the_components_of_a_node_share_its_places() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = to("redis", "127.0.0.1", listener.local_addr().unwrap().port());
+        let protocols = BTreeMap::from([(Protocol::Redis, 1), (Protocol::Mqtt, 0)]);
+        let bounds = Bounds::new(Some(2), &protocols);
+        let common = Arc::new(Common { bounds, ..Common::default() });
+        let component = || {
+            let allowed = Arc::new(AllowedHosts::parse(["*://127.0.0.0/8:*"]).unwrap());
+            let common = Arc::clone(&common);
+            Egress::new(EgressConfig { common, ..EgressConfig::to(allowed) })
+        };
+        let (one, other) = (component(), component());
+        let held = one.connect(&at).await.unwrap();
+        let second = tokio::time::timeout(Duration::from_millis(20), other.connect(&at)).await;
+        assert!(second.is_err(), "there is one place for Redis");
+        let (second, ()) = tokio::join!(other.connect(&at), async { drop(held) });
+        let held = second.unwrap();
+        assert!(matches!(one.connect(&to("mqtt", at.host, at.port)).await, Err(EgressError::Busy)));
+        // Two in all.
+        let http = to("http", at.host, at.port);
+        let _http = one.connect(&http).await.unwrap();
+        let third = one.connect(&http);
+        assert!(tokio::time::timeout(Duration::from_millis(20), third).await.is_err());
+        drop(held);
+        one.connect(&http).await.unwrap();
     }
 }

@@ -7,25 +7,42 @@ use std::sync::{Arc, LazyLock};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::{Resumption, WantsClientCert};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, ConfigBuilder, RootCertStore, crypto};
 
 /// Trusts whom browsers trust.
 pub static PUBLIC: LazyLock<Arc<ClientConfig>> =
     LazyLock::new(|| config(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() }));
 
 /// Trusts `roots`.
-///
-/// # Panics
-///
-/// Never: the cryptography that is built in has all that TLS 1.2 and 1.3 need.
 pub fn config(roots: RootCertStore) -> Arc<ClientConfig> {
+    finished(trusting(roots).with_no_client_auth())
+}
+
+/// Trusts `roots`, and proves to a server that asks who it is.
+///
+/// # Errors
+///
+/// If the key is none that can be used, or not that of the first certificate.
+pub fn config_as(
+    roots: RootCertStore,
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ClientConfig>, rustls::Error> {
+    Ok(finished(trusting(roots).with_client_auth_cert(certificates, key)?))
+}
+
+/// Never panics: the cryptography that is built in has all that TLS 1.2 and 1.3 need.
+fn trusting(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = Arc::new(crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let versions = versions.expect("ring has all that TLS 1.2 and 1.3 need");
-    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    versions.with_root_certificates(roots)
+}
+
+fn finished(mut config: ClientConfig) -> Arc<ClientConfig> {
     // A session taken up again would tell a server that two guests are of the same node.
     config.resumption = Resumption::disabled();
     Arc::new(config)

@@ -31,6 +31,14 @@ pub enum Place {
     Reserved,
 }
 
+/// The IPv4 address that one of IPv6 carries.
+pub(crate) fn carried_of(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => carried(v6).map(IpAddr::V4),
+    }
+}
+
 /// Metadata services of clouds, whatever network their address is in.
 const METADATA_V4: [Ipv4Addr; 5] = [
     Ipv4Addr::new(169, 254, 169, 254), // AWS, Azure, Google, Oracle and most others.

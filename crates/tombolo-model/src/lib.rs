@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
 //! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`template`], [`manifest`] (an application as it is written),
-//! [`runtime_config`], [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
+//! [`runtime_config`], [`networking`], [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
 //! addresses a grant opens), [`outbound`], [`route`] and [`site`], [`release`] (what is deployed).
 
 pub mod address;
@@ -19,6 +19,7 @@ pub mod file_path;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod networking;
 pub mod outbound;
 pub mod reach;
 pub mod release;

@@ -20,6 +20,7 @@ use crate::endpoint::{Endpoint, Secret};
 use crate::manifest::ManifestError;
 use crate::manifest::fields::{Document, Fields, Placed};
 use crate::manifest::read::{lower_snake, required};
+use crate::networking::{self, Networking};
 
 /// A runtime configuration, with paths as they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct RuntimeConfig {
     pub sqlite_databases: BTreeMap<String, PathBuf>,
     /// Where values of variables come from; the first that has one counts.
     pub variables: Vec<VariablesProvider>,
+    /// What holds for connections to other hosts.
+    pub networking: Networking,
     /// Who answers for large language models; nobody unless it is said.
     pub llm: Option<LlmCompute>,
 }
@@ -125,16 +128,10 @@ pub fn parse(file: &str, text: &str) -> Result<RuntimeConfig, ManifestError> {
         key_value_stores: key_value_stores(&root)?,
         sqlite_databases: sqlite_databases(&root)?,
         variables: variables(&root)?,
+        networking: networking::read(&root)?,
         llm: llm(&root)?,
     };
     for (field, hint) in [
-        ("outbound_networking", "which addresses a host opens is in docs/manifest.md"),
-        ("outbound_http", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_redis", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_pg", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_mysql", "bound connections with `outbound_connections_max` in the manifest"),
-        ("outbound_mqtt", "bound connections with `outbound_connections_max` in the manifest"),
-        ("client_tls", "guests trust the roots that browsers trust"),
         ("state_dir", "data is kept in `.tombolo` beside the app"),
         ("log_dir", "logs are kept in `.tombolo/logs` beside the app"),
     ] {
@@ -336,6 +333,7 @@ mod tests {
                     auth_token: Secret::new("t"),
                     api: LlmApi::OpenAi,
                 }),
+                ..RuntimeConfig::default()
             }
         );
         assert_eq!(parse("runtime.toml", "").unwrap(), RuntimeConfig::default());

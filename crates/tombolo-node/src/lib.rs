@@ -11,9 +11,11 @@ mod node;
 mod office;
 mod platform;
 mod stage;
+mod trust;
 
 pub use load::LoadError;
 pub use node::{Node, NodeConfig, NodeError, Server};
 pub use platform::{Platform, PlatformConfig, PlatformError};
 pub use tombolo_gateway::{Drain, GatewayConfig};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};
+pub use trust::{Trust, TrustError};

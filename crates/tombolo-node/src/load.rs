@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use crate::files::{self, FilesError};
 use crate::messages::{self, Wanted};
+use crate::trust::Trust;
 use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
-use tombolo_egress::{Egress, EgressConfig};
+use tombolo_egress::{Common, Egress, EgressConfig};
 use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
-use tombolo_model::reach::PrivateNetworks;
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
     App, Component, ComponentId, HttpTrigger, Isolation, RedisTrigger, Source, StaticAssets,
@@ -137,10 +137,11 @@ pub(crate) struct Loader<'a> {
     pub(crate) state: &'a Path,
     /// Given to every component, over its own.
     pub(crate) environment: &'a BTreeMap<String, String>,
-    /// What the operator says to addresses that are not public.
-    pub(crate) private: PrivateNetworks,
     /// Over what every component says.
     pub(crate) isolation: Option<Isolation>,
+    /// What holds for connections of all components, and how they are encrypted.
+    pub(crate) common: &'a Arc<Common>,
+    pub(crate) trust: &'a Trust,
     pub(crate) logs: LogSender,
     /// When code comes into memory.
     pub(crate) load: Load,
@@ -215,7 +216,7 @@ impl Loader<'_> {
                 component: id.to_string(),
                 address: address.to_owned(),
                 channels: channels.into_iter().map(str::to_owned).collect(),
-                private: self.private,
+                blocked: Arc::clone(&self.common.blocked),
             };
             wanted.insert(source, (parsed, messages::Taker { service, inside: Arc::clone(inside) }));
         }
@@ -286,9 +287,11 @@ impl Loader<'_> {
         let bytes = fs::read(&path).map_err(failed)?;
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let egress = Egress::new(EgressConfig {
+            allowed: Arc::clone(&outbound),
+            common: Arc::clone(self.common),
             connections_max: component.limits.outbound_connections_max,
-            private: self.private,
-            ..EgressConfig::to(Arc::clone(&outbound))
+            tls: Arc::clone(self.trust.usual()),
+            tls_to: self.trust.of(component.id.as_str()),
         });
         let grants = Grants::of(self.capabilities, &app.name, component, &egress)?;
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
@@ -307,7 +310,7 @@ impl Loader<'_> {
                 network: Arc::new(Network {
                     allowed: outbound,
                     names,
-                    private: self.private,
+                    blocked: Arc::clone(&self.common.blocked),
                     ..Network::default()
                 }),
                 input: Input::Empty,

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tombolo_egress::{EgressError, tls};
 use tombolo_gateway::AppInside;
-use tombolo_model::reach::PrivateNetworks;
+use tombolo_model::networking::BlockedNetworks;
 use tombolo_redis::{Address, Bytes, Command, Connection, RedisError, Reply, ReplyError};
 use tombolo_runtime::{Service, ServiceError, Usage};
 
@@ -43,8 +43,8 @@ pub(crate) struct Source {
     pub(crate) address: String,
     /// Sorted, each once.
     pub(crate) channels: Vec<String>,
-    /// Which addresses the server may have.
-    pub(crate) private: PrivateNetworks,
+    /// Which addresses the server may not have.
+    pub(crate) blocked: Arc<BlockedNetworks>,
 }
 
 /// What an app subscribes to.
@@ -182,7 +182,7 @@ impl Subscriber {
         let to = self.address.destination();
         // The manifest's own address: it needs no grant, but the operator has a say.
         let found = lookup_host((to.host, to.port)).await.map_err(EgressError::Connect)?;
-        let open: Vec<_> = found.filter(|found| self.source.private.opens_address(found.ip())).collect();
+        let open: Vec<_> = found.filter(|found| self.source.blocked.open(found.ip())).collect();
         if open.is_empty() {
             return Err(EgressError::Prohibited.into());
         }

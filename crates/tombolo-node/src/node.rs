@@ -18,8 +18,9 @@ use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::{self as variables, Variables};
 use tombolo_capability::AnyCapability;
+use tombolo_egress::Common;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
-use tombolo_model::reach::PrivateNetworks;
+use tombolo_model::networking::Networking;
 use tombolo_model::runtime_config::Vault;
 use tombolo_model::site::Sites;
 use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
@@ -29,6 +30,7 @@ use tombolo_store::{ArtefactCache, StoreError};
 use crate::load::{LoadError, Loaded, Loader};
 use crate::logs::Logs;
 use crate::messages::Subscriptions;
+use crate::trust::Trust;
 
 /// Everything a node is started with.
 pub struct NodeConfig {
@@ -54,6 +56,10 @@ pub struct NodeConfig {
     pub environment: BTreeMap<String, String>,
     /// How requests of every component are kept apart, over what the app says.
     pub isolation: Option<Isolation>,
+    /// What holds for guests' connections to other hosts.
+    pub networking: Networking,
+    /// How those are encrypted.
+    pub trust: Trust,
     /// Settings of the engine.
     pub engine: EngineConfig,
     /// Where components are compiled.
@@ -91,6 +97,8 @@ struct Parts {
     state: PathBuf,
     environment: BTreeMap<String, String>,
     isolation: Option<Isolation>,
+    common: Arc<Common>,
+    trust: Trust,
 }
 
 impl Parts {
@@ -104,8 +112,9 @@ impl Parts {
             root: &self.root,
             state: &self.state,
             environment: &self.environment,
-            private: PrivateNetworks::ByName,
             isolation: self.isolation,
+            common: &self.common,
+            trust: &self.trust,
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
@@ -149,6 +158,8 @@ impl Node {
             artefacts,
             environment,
             isolation,
+            networking,
+            trust,
             engine,
             compiler,
             gateway,
@@ -180,6 +191,8 @@ impl Node {
             state,
             environment,
             isolation,
+            common: Common::new(&networking),
+            trust,
         };
         let mut has_routes = true;
         parts.load(app, |table| {

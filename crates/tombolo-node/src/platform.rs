@@ -14,7 +14,9 @@ use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_control::{Control, ControlConfig, ControlError};
+use tombolo_egress::Common;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published};
+use tombolo_model::networking::{BlockedNetworks, Networking};
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_runtime::{Compiler, EngineConfig, Runtime};
 
@@ -23,6 +25,7 @@ use crate::messages::Subscriptions;
 use crate::node::{Server, capabilities, open};
 use crate::office::Office;
 use crate::stage::Apps;
+use crate::trust::Trust;
 
 /// Everything a platform is started with.
 pub struct PlatformConfig {
@@ -99,6 +102,7 @@ impl Platform {
         tokio::task::spawn_blocking(move || engines.warm_up());
         let logs = Arc::new(Logs::start(Some(data.join("logs"))));
         let gateway = Gateway::new(gateway);
+        let blocked = BlockedNetworks { private: config.private, ..BlockedNetworks::default() };
         gateway.look_after();
         let subscriptions = Arc::new(Subscriptions::new());
         let apps = Apps {
@@ -106,7 +110,8 @@ impl Platform {
             gateway: gateway.clone(),
             subscriptions: Arc::clone(&subscriptions),
             logs: Arc::clone(&logs),
-            private: config.private,
+            common: Common::new(&Networking { blocked, ..Networking::default() }),
+            trust: Trust::default(),
             folder: data.join("tenants"),
             tenants: Mutex::default(),
         };

@@ -12,8 +12,8 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_capability::AnyCapability;
 use tombolo_control::{Candidate, Served, Stage};
+use tombolo_egress::Common;
 use tombolo_gateway::{Gateway, Published};
-use tombolo_model::reach::PrivateNetworks;
 use tombolo_model::site::{Site, Sites, Split};
 use tombolo_model::{KeyValueStore, TenantName};
 use tombolo_runtime::{Load, Runtime};
@@ -22,6 +22,7 @@ use crate::load::{Loaded, Loader};
 use crate::logs::Logs;
 use crate::messages::{Subscriptions, Wanted};
 use crate::node::{KEY_VALUE_FILE, SQLITE_FOLDER, capabilities};
+use crate::trust::Trust;
 
 /// The apps of all tenants on one engine, behind one gateway.
 pub(crate) struct Apps {
@@ -29,8 +30,9 @@ pub(crate) struct Apps {
     pub(crate) gateway: Gateway,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) logs: Arc<Logs>,
-    /// What their manifests may name that is not public.
-    pub(crate) private: PrivateNetworks,
+    /// What holds for connections of all of them, and how they are encrypted.
+    pub(crate) common: Arc<Common>,
+    pub(crate) trust: Trust,
     /// Where tenants keep their data, a folder for each.
     pub(crate) folder: PathBuf,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
@@ -79,8 +81,9 @@ impl Stage for Apps {
             root: tree,
             state: &tenant.state,
             environment: &BTreeMap::new(),
-            private: self.private,
             isolation: None,
+            common: &self.common,
+            trust: &self.trust,
             logs: self.logs.sender(),
             load: if is_one_of_many { Load::Later } else { Load::Now },
         };

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tombolo_egress::idle::Waits;
 use tombolo_egress::{Egress, EgressError, Slot, tls};
+use tombolo_model::networking::Protocol;
 
 use crate::{Address, Budget, Command, Connection, RedisError, Reply};
 
@@ -41,7 +42,7 @@ impl Connector {
         let (stream, config, held) = match self {
             Self::Guest(egress) => {
                 let (stream, slot) = egress.connect(&to).await?;
-                (stream, egress.tls(), Held::Slot(slot))
+                (stream, egress.tls(to.host), Held::Slot(slot))
             }
             Self::Operator(slots) => {
                 let permit = Arc::clone(slots).try_acquire_owned().map_err(|_| EgressError::Busy)?;
@@ -83,7 +84,7 @@ impl Pool {
     pub fn new(connector: Connector) -> Arc<Self> {
         let pool = Arc::new(Self { connector, state: Mutex::default(), returned: Notify::new() });
         if let Connector::Guest(egress) = &pool.connector {
-            egress.waits(&pool);
+            egress.waits(Protocol::Redis, &pool);
         }
         pool
     }
@@ -151,6 +152,13 @@ impl Pool {
     }
 
     fn take_back(self: &Arc<Self>, address: Arc<Address>, open: (Connection, Held)) {
+        self.keep(address, open);
+        if let Connector::Guest(egress) = &self.connector {
+            egress.parked(Protocol::Redis);
+        }
+    }
+
+    fn keep(self: &Arc<Self>, address: Arc<Address>, open: (Connection, Held)) {
         let mut state = self.state();
         if state.idle.len() < IDLE_MAX {
             state.idle.push(Idle { since: Instant::now(), address, open });

@@ -43,6 +43,8 @@ pub(crate) enum Caches {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cores {
     First,
+    /// Where the load generator is.
+    Second,
     All,
 }
 
@@ -134,9 +136,14 @@ impl Setup {
     /// The same, with what it may find compiled, and where.
     pub(crate) fn start_with(&self, kind: Kind, caches: Caches, cores: Cores) -> Result<Server, String> {
         let address = free_address()?;
-        // Both run the rest of their arguments.
-        let mut command = Command::new(if cores == Cores::First { "taskset" } else { "env" });
-        command.args(if cores == Cores::First { &["-c", "0"][..] } else { &[] });
+        // All run the rest of their arguments.
+        let (program, arguments) = match cores {
+            Cores::First => ("taskset", &["-c", "0"][..]),
+            Cores::Second => ("taskset", &["-c", "1"][..]),
+            Cores::All => ("env", &[][..]),
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         // As an operator would have it; with it set, peers spend time on backtraces.
         command.env_remove("RUST_BACKTRACE");
@@ -185,8 +192,21 @@ impl Setup {
         command.args(["--listen", &address.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
         command.env_remove("RUST_BACKTRACE").env("TOMBOLO_CACHE_DIR", self.work.join("cache"));
         let child = command.spawn().map_err(|error| format!("cannot start tombolo: {error}"))?;
-        let server = Server { name: "tombolo up, many", address, child };
+        let server = Server { name: "tombolo up, app", address, child };
         server.first_answer("/a0", time)?;
+        Ok(server)
+    }
+
+    /// Starts the native proxy to a server on the first core.
+    pub(crate) fn start_proxy(&self, upstream: SocketAddr) -> Result<Server, String> {
+        let address = free_address()?;
+        let this = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(this).arg("proxy").args([address.to_string(), upstream.to_string()]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().map_err(|error| format!("cannot start the native proxy: {error}"))?;
+        let server = Server { name: "native hyper proxy", address, child };
+        server.first_answer("/", Duration::from_secs(20))?;
         Ok(server)
     }
 

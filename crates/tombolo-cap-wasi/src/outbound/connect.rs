@@ -101,7 +101,7 @@ impl Outbound {
         if !target.is_tls {
             return Ok(Connection { stream: Box::new(stream), is_http2: false, slot });
         }
-        let encrypted = tls::encrypt(self.egress.http_tls(), &target.host, stream).await;
+        let encrypted = tls::encrypt(self.egress.http_tls(&target.host), &target.host, stream).await;
         let stream = encrypted.map_err(unencrypted)?;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2);
         Ok(Connection { stream: Box::new(stream), is_http2, slot })

@@ -13,7 +13,8 @@ use hyper_util::rt::TokioTimer;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tombolo_egress::idle::Waits;
-use tombolo_egress::{Egress, Slot};
+use tombolo_egress::{Bounds, Egress, Slot};
+use tombolo_model::networking::Protocol;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -36,7 +37,11 @@ const SEND_BYTES_MAX: usize = 128 << 10;
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The connections of one component.
-pub(super) struct Shared(Mutex<State>);
+pub(super) struct Shared {
+    /// The node's, which are told when a connection begins to wait.
+    bounds: Arc<Bounds>,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -91,15 +96,18 @@ pub(super) struct Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut state = self.home.state();
-        if let Some(index) = state.open.iter().position(|open| open.id == self.id) {
-            let open = &mut state.open[index];
-            open.users -= 1;
-            open.since = Instant::now();
-            if open.users == 0 && open.sender.is_closed() {
-                let closed = state.open.remove(index);
-                drop(state);
-                drop(closed);
-            }
+        let Some(index) = state.open.iter().position(|open| open.id == self.id) else { return };
+        let open = &mut state.open[index];
+        open.users -= 1;
+        open.since = Instant::now();
+        let is_free = open.users == 0;
+        // Nobody finds one that takes no more, or has no key.
+        let is_over = open.sender.is_closed() || open.key.is_empty();
+        let closed = (is_free && is_over).then(|| state.open.remove(index));
+        drop(state);
+        drop(closed);
+        if is_free && !is_over {
+            self.home.bounds.parked(Protocol::Http);
         }
     }
 }
@@ -116,13 +124,14 @@ pub(super) enum Crowd {
 impl Shared {
     /// None yet; a connection over `egress` that finds no slot free takes that of one without requests.
     pub(super) fn of(egress: &Egress) -> Arc<Self> {
-        let shared = Arc::new(Self(Mutex::default()));
-        egress.waits(&shared);
+        let bounds = Arc::clone(&egress.common().bounds);
+        let shared = Arc::new(Self { bounds, state: Mutex::default() });
+        egress.waits(Protocol::Http, &shared);
         shared
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place on a connection with this key, if there is one.

@@ -24,6 +24,7 @@ use http_body_util::BodyExt;
 use tombolo_capability::Meter;
 use tombolo_egress::idle::Idle;
 use tombolo_egress::{Egress, EgressConfig};
+use tombolo_model::networking::Protocol;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
@@ -53,8 +54,9 @@ pub struct Outbound {
 impl Outbound {
     /// Requests over `egress`, whose bodies come to at most `bytes_max` each way for one guest.
     pub fn new(egress: Arc<Egress>, bytes_max: u64) -> Arc<Self> {
-        let (idle, shared) = (Idle::of(&egress), Shared::of(&egress));
-        Arc::new(Self { egress, bytes_max, idle, shared, keeps_connections: true })
+        let (idle, shared) = (Idle::of(&egress, Protocol::Http), Shared::of(&egress));
+        let keeps_connections = !egress.common().http_connections_end;
+        Arc::new(Self { egress, bytes_max, idle, shared, keeps_connections })
     }
 
     /// No requests.

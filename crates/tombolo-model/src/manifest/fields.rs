@@ -102,11 +102,25 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn integer(&self, field: &'static str) -> Result<Option<Placed<u64>>, ManifestError> {
+        self.whole(field, 1, "a whole number of 1 or more")
+    }
+
+    /// The same, and 0 says something too.
+    pub(crate) fn count(&self, field: &'static str) -> Result<Option<Placed<u64>>, ManifestError> {
+        self.whole(field, 0, "a whole number")
+    }
+
+    fn whole(
+        &self,
+        field: &'static str,
+        least: u64,
+        expected: &str,
+    ) -> Result<Option<Placed<u64>>, ManifestError> {
         let Some(value) = self.get(field) else { return Ok(None) };
-        let expected = "a whole number of 1 or more";
         let refuse = || self.mistyped(field, value, expected);
         let number = value.get_ref().as_integer().ok_or_else(refuse)?;
-        let number = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|&number| number > 0);
+        let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
+        let number = number.filter(|&number| number >= least);
         let number = number.ok_or_else(|| {
             self.error(value.span(), format!("`{}` is out of range, expected {expected}", self.path(field)))
         })?;

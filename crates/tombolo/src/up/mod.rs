@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tombolo_model::networking::RootsChosen;
 use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_node::{
     Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
-    NodeError, Pool,
+    NodeError, Pool, Trust,
 };
 
 use crate::allocator;
@@ -53,6 +54,12 @@ pub(crate) struct Up {
     /// Where stores and databases are, and values of variables come from: Spin's runtime-config.toml
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
+    /// Let components trust the certificates in this file too, in PEM form, and whom they vouch for
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// Let components trust whom this machine trusts too
+    #[arg(long)]
+    platform_roots: bool,
     /// Execute SQL in the database `default` before serving: statements, or a file of them
     #[arg(long, value_name = "STATEMENTS|@FILE")]
     sqlite: Vec<String>,
@@ -113,7 +120,7 @@ impl Up {
         cache: &Option<PathBuf>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<ExitCode, Failure> {
-        let Operator { stores, databases, llm, known, vaults } =
+        let Operator { stores, databases, llm, known, vaults, networking } =
             Operator::read(self.runtime_config_file.as_deref(), &variables.collect())?;
         let sqlite_at_start =
             self.sqlite.iter().map(|text| operator::statements(text)).collect::<Result<_, _>>()?;
@@ -125,6 +132,9 @@ impl Up {
         if self.build {
             build::build(&app, source.root())?;
         }
+        // Before the files are out of reach.
+        let usual = RootsChosen { webpki: true, platform: self.platform_roots, file: self.roots.clone() };
+        let trust = Trust::read(&usual, &networking.client_tls).map_err(|error| Failure::of(&error))?;
         let state = source.root().join(".tombolo");
         // Before anything starts a thread: see `tombolo_confine`.
         let kept = stores.values().filter_map(|store| match store {
@@ -145,6 +155,8 @@ impl Up {
             sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
             isolation: self.isolation.map(IsolationArgument::meaning),
+            networking,
+            trust,
             engine: EngineConfig {
                 allocation: Allocation::Pooled(Pool::DEFAULT),
                 interruption: Interruption::Sliced,

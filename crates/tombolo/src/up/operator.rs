@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tombolo_cap_variables::AtMost;
 use tombolo_model::manifest::Known;
 use tombolo_model::manifest::variables::Values;
+use tombolo_model::networking::Networking;
 use tombolo_model::runtime_config::{self, VariablesProvider, Vault};
 use tombolo_model::{KeyValueStore, LlmCompute, RuntimeConfig, dotenv};
 
@@ -29,6 +30,8 @@ pub(crate) struct Operator {
     pub(crate) known: BTreeMap<String, Known>,
     /// Who is asked for others.
     pub(crate) vaults: Vec<Vault>,
+    /// What holds for connections to other hosts.
+    pub(crate) networking: Networking,
 }
 
 impl Operator {
@@ -54,12 +57,19 @@ impl Operator {
         for path in config.sqlite_databases.values_mut() {
             *path = absolute(path)?;
         }
+        for tls in &mut config.networking.client_tls {
+            let identity = tls.identity.iter_mut().flat_map(|own| [&mut own.certificates, &mut own.key]);
+            for path in tls.trust.file.iter_mut().chain(identity) {
+                *path = folder.join(&*path);
+            }
+        }
         Ok(Self {
             stores: config.key_value_stores,
             databases: config.sqlite_databases,
             llm: config.llm,
             known,
             vaults,
+            networking: config.networking,
         })
     }
 }
