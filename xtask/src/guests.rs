@@ -128,10 +128,15 @@ fn digest(root: &Path, guest: &Guest, compiler: &str) -> Result<String, String> 
     }
     files.extend([root.join("guests/Cargo.toml"), root.join("guests/Cargo.lock")]);
     files.sort();
+    hash(compiler.as_bytes(), &files)
+}
+
+/// Over what was given, and files with their names.
+pub(crate) fn hash(given: &[u8], files: &[PathBuf]) -> Result<String, String> {
     let mut hash = Sha256::new();
-    hash.update(compiler);
+    hash.update(given);
     for file in files {
-        let bytes = fs::read(&file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
+        let bytes = fs::read(file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
         hash.update(file.to_string_lossy().as_bytes());
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);

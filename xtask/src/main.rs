@@ -3,6 +3,7 @@
 mod bench;
 mod guests;
 mod hostile;
+mod scripted;
 mod soak;
 mod tidy;
 mod web;
@@ -19,6 +20,9 @@ enum Chore {
     Guests {
         /// Only these
         names: Vec<String>,
+        /// Only those in Rust, which need neither npm nor pip
+        #[arg(long)]
+        rust: bool,
     },
     /// Build the kernels for browsers and the npm package; those that did not change are kept
     Web,
@@ -49,7 +53,7 @@ enum Chore {
 fn main() -> ExitCode {
     let root = root();
     let result = match Chore::parse() {
-        Chore::Guests { names } => guests::build(&root, &names),
+        Chore::Guests { names, rust } => build_guests(&root, names, rust),
         Chore::Web => web::build(&root),
         Chore::Tidy => tidy::check(&root),
         Chore::Hostile => hostile::run(&root),
@@ -65,6 +69,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn build_guests(root: &Path, names: Vec<String>, only_rust: bool) -> Result<(), String> {
+    if names.is_empty() {
+        guests::build(root, &[])?;
+        return if only_rust { Ok(()) } else { scripted::build(root, &[]) };
+    }
+    let (scripted, rust): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| scripted::has(name));
+    if !rust.is_empty() {
+        guests::build(root, &rust)?;
+    }
+    if scripted.is_empty() { Ok(()) } else { scripted::build(root, &scripted) }
 }
 
 /// The root of the repository: this crate is a folder in it.

@@ -5,6 +5,7 @@
 //! strictly, as a word that is misspelled must not mean nothing.
 
 pub mod problem;
+mod tenants;
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,7 @@ use tombolo_model::{Digest, SiteName, TenantName};
 use utoipa::ToSchema;
 
 pub use problem::Problem;
+pub use tenants::{SetQuotas, TenantInfo, TenantUsage};
 
 /// Seconds since 1970-01-01, UTC.
 pub type UnixTime = u64;

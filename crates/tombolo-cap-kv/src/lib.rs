@@ -13,11 +13,12 @@ mod wasi;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component, KeyValueStore};
+use tombolo_model::{AppName, Component, Configuration, KeyValueStore};
 use tombolo_redis::{Address, Connector, Pool};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 use wasmtime::component::{HasData, Linker};
@@ -34,6 +35,8 @@ pub struct Kv {
     open: Mutex<HashMap<PathBuf, KeyValue>>,
     /// Connections to Redis servers.
     pools: Mutex<HashMap<Address, Arc<Pool>>>,
+    /// Bytes in each file.
+    bytes_max: Arc<AtomicU64>,
 }
 
 /// Connections to one Redis server at once, for all apps that have a store there; one more waits.
@@ -45,7 +48,14 @@ pub const DEFAULT_LABEL: &str = "default";
 impl Kv {
     /// The stores of these labels. In a file they are apart for each app; a database of Redis is one store.
     pub fn new(stores: BTreeMap<String, KeyValueStore>) -> Self {
-        Self { stores, open: Mutex::default(), pools: Mutex::default() }
+        let bytes_max = Arc::new(AtomicU64::new(u64::MAX));
+        Self { stores, open: Mutex::default(), pools: Mutex::default(), bytes_max }
+    }
+
+    /// The same, whose files each grow to so many bytes at most. The bound may be set anew at any time.
+    #[must_use]
+    pub fn bounded(self, bytes_max: Arc<AtomicU64>) -> Self {
+        Self { bytes_max, ..self }
     }
 
     fn place(&self, app: &AppName, label: &str, store: &KeyValueStore) -> Result<Place, String> {
@@ -71,7 +81,7 @@ impl Kv {
         if let Some(store) = open.get(path) {
             return Ok(store.clone());
         }
-        let store = KeyValue::open(path)?;
+        let store = KeyValue::open(path)?.bounded(Arc::clone(&self.bytes_max));
         open.insert(path.to_owned(), store.clone());
         Ok(store)
     }
@@ -84,8 +94,8 @@ impl HasData for HasKv {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
-    let (view, table, memory) = guest.view_and_memory::<View>();
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
+    let (view, table, memory) = guest.view_and_memory::<View>(access);
     Host { view, table, memory }
 }
 
@@ -108,14 +118,40 @@ impl Capability for Kv {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin1::key_value::add_to_linker::<_, HasKv>(linker, host)?;
-        spin2::key_value::add_to_linker::<_, HasKv>(linker, host)?;
-        wasi::store::add_to_linker::<_, HasKv>(linker, host)?;
-        wasi::atomics::add_to_linker::<_, HasKv>(linker, host)?;
-        wasi::batch::add_to_linker::<_, HasKv>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::KeyValueStores
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin1::key_value::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "fermyon:spin/key-value")?,
+            host,
+        )?;
+        spin2::key_value::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "fermyon:spin/key-value@2.0.0")?,
+            host,
+        )?;
+        wasi::store::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "wasi:keyvalue/store@0.2.0-draft2")?,
+            host,
+        )?;
+        wasi::atomics::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "wasi:keyvalue/atomics@0.2.0-draft2")?,
+            host,
+        )?;
+        wasi::batch::add_to_linker_instance::<_, HasKv>(
+            &mut access.instance(linker, "wasi:keyvalue/batch@0.2.0-draft2")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3::key_value::add_to_linker::<_, HasKv>(linker, host)?;
+            spin3::key_value::add_to_linker_instance::<_, HasKv>(
+                &mut access.instance(linker, "spin:key-value/key-value@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

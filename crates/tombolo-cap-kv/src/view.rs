@@ -93,9 +93,9 @@ impl From<tombolo_store::StoreError> for Refusal {
         // The guest learns what it can act on: a key too long, a value that is no number. What the
         // disk said is the operator's.
         match &error {
-            tombolo_store::StoreError::TooLong { .. } | tombolo_store::StoreError::Value(_) => {
-                Self::Other(error.to_string())
-            }
+            tombolo_store::StoreError::TooLong { .. }
+            | tombolo_store::StoreError::Value(_)
+            | tombolo_store::StoreError::Full => Self::Other(error.to_string()),
             _ => Self::Other("the key-value store failed".to_owned()),
         }
     }

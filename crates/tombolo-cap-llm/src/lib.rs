@@ -13,9 +13,9 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component, LlmCompute};
+use tombolo_model::{AppName, Component, Configuration, LlmCompute};
 use wasmtime::component::{HasData, Linker};
 
 use server::Server;
@@ -39,8 +39,8 @@ impl HasData for HasLlm {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
-    let (view, _, memory) = guest.view_and_memory::<View>();
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
+    let (view, _, memory) = guest.view_and_memory::<View>(access);
     Host { view, memory }
 }
 
@@ -52,9 +52,21 @@ impl Capability for Llm {
         &["fermyon:spin/llm@2.0.0", "fermyon:spin/llm"]
     }
 
-    fn link(&self, _: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin1::llm::add_to_linker::<_, HasLlm>(linker, host)?;
-        spin2::llm::add_to_linker::<_, HasLlm>(linker, host)
+    fn configuration(&self) -> Configuration {
+        Configuration::AiModels
+    }
+
+    fn link(&self, _: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin1::llm::add_to_linker_instance::<_, HasLlm>(
+            &mut access.instance(linker, "fermyon:spin/llm")?,
+            host,
+        )?;
+        let mut instance = access.instance(linker, "fermyon:spin/llm@2.0.0")?;
+        spin2::llm::add_to_linker_instance::<_, HasLlm>(&mut instance, host)
     }
 
     fn grant(

@@ -13,9 +13,9 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
 
 pub use view::View;
@@ -39,9 +39,9 @@ impl HasData for HasMqtt {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
     let meter = Arc::clone(guest.meter());
-    let (view, table, memory) = guest.view_and_memory::<View>();
+    let (view, table, memory) = guest.view_and_memory::<View>(access);
     let account = Account { meter, memory: memory.clone() };
     Host { view, table, account }
 }
@@ -58,10 +58,24 @@ impl Capability for Mqtt {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin2::mqtt::add_to_linker::<_, HasMqtt>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::AllowedOutboundHosts
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin2::mqtt::add_to_linker_instance::<_, HasMqtt>(
+            &mut access.instance(linker, "fermyon:spin/mqtt@2.0.0")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3::mqtt::add_to_linker::<_, HasMqtt>(linker, host)?;
+            spin3::mqtt::add_to_linker_instance::<_, HasMqtt>(
+                &mut access.instance(linker, "spin:mqtt/mqtt@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

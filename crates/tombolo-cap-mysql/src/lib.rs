@@ -22,11 +22,11 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_egress::idle::Idle;
 use tombolo_model::networking::Protocol;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
 
 use link::Link;
@@ -50,9 +50,9 @@ impl HasData for HasMysql {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
     let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>();
+    let (view, table) = guest.view::<View>(access);
     Host { view, table, account }
 }
 
@@ -68,12 +68,29 @@ impl Capability for Mysql {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    fn configuration(&self) -> Configuration {
+        Configuration::AllowedOutboundHosts
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
         // Its types are linked with PostgreSQL's; types alone need not be.
-        spin1::mysql::add_to_linker::<_, HasMysql>(linker, host)?;
-        spin2::mysql::add_to_linker::<_, HasMysql>(linker, host)?;
+        spin1::mysql::add_to_linker_instance::<_, HasMysql>(
+            &mut access.instance(linker, "fermyon:spin/mysql")?,
+            host,
+        )?;
+        spin2::mysql::add_to_linker_instance::<_, HasMysql>(
+            &mut access.instance(linker, "fermyon:spin/mysql@2.0.0")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3::mysql::add_to_linker::<_, HasMysql>(linker, host)?;
+            spin3::mysql::add_to_linker_instance::<_, HasMysql>(
+                &mut access.instance(linker, "spin:mysql/mysql@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

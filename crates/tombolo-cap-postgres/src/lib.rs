@@ -29,11 +29,11 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_egress::idle::Idle;
 use tombolo_model::networking::Protocol;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
 
 use link::Link;
@@ -57,9 +57,9 @@ impl HasData for HasPostgres {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
     let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>();
+    let (view, table) = guest.view::<View>(access);
     Host { view, table, account }
 }
 
@@ -85,16 +85,52 @@ impl Capability for Postgres {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin1::rdbms_types::add_to_linker::<_, HasPostgres>(linker, host)?;
-        spin1::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
-        spin2::rdbms_types::add_to_linker::<_, HasPostgres>(linker, host)?;
-        spin2::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
-        spin3::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
-        spin4::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
-        spin4_1::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::AllowedOutboundHosts
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &["fermyon:spin/rdbms-types", "fermyon:spin/rdbms-types@2.0.0"]
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin1::rdbms_types::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "fermyon:spin/rdbms-types")?,
+            host,
+        )?;
+        spin1::postgres::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "fermyon:spin/postgres")?,
+            host,
+        )?;
+        spin2::rdbms_types::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "fermyon:spin/rdbms-types@2.0.0")?,
+            host,
+        )?;
+        spin2::postgres::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "fermyon:spin/postgres@2.0.0")?,
+            host,
+        )?;
+        spin3::postgres::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "spin:postgres/postgres@3.0.0")?,
+            host,
+        )?;
+        spin4::postgres::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "spin:postgres/postgres@4.0.0")?,
+            host,
+        )?;
+        spin4_1::postgres::add_to_linker_instance::<_, HasPostgres>(
+            &mut access.instance(linker, "spin:postgres/postgres@4.1.0")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin4_2::postgres::add_to_linker::<_, HasPostgres>(linker, host)?;
+            spin4_2::postgres::add_to_linker_instance::<_, HasPostgres>(
+                &mut access.instance(linker, "spin:postgres/postgres@4.2.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

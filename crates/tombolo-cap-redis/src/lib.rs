@@ -15,9 +15,9 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use tombolo_redis::{Connector, Pool};
 use wasmtime::component::{HasData, Linker};
 
@@ -46,9 +46,9 @@ impl HasData for HasRedis {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
     let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>();
+    let (view, table) = guest.view::<View>(access);
     Host { view, table, account }
 }
 
@@ -64,12 +64,33 @@ impl Capability for Redis {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin1::redis::add_to_linker::<_, HasRedis>(linker, host)?;
-        spin2::redis::add_to_linker::<_, HasRedis>(linker, host)?;
-        linker.instance(TYPES)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::AllowedOutboundHosts
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &[TYPES]
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin1::redis::add_to_linker_instance::<_, HasRedis>(
+            &mut access.instance(linker, "fermyon:spin/redis")?,
+            host,
+        )?;
+        spin2::redis::add_to_linker_instance::<_, HasRedis>(
+            &mut access.instance(linker, "fermyon:spin/redis@2.0.0")?,
+            host,
+        )?;
+        access.instance(linker, TYPES)?;
         if abi == Abi::Async {
-            spin3::redis::add_to_linker::<_, HasRedis>(linker, host)?;
+            spin3::redis::add_to_linker_instance::<_, HasRedis>(
+                &mut access.instance(linker, "spin:redis/redis@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

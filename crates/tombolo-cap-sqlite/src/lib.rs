@@ -27,11 +27,12 @@ mod worker;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
 
 use pool::{Database, OpenError};
@@ -49,6 +50,8 @@ pub struct Sqlite {
     at_start: Vec<String>,
     /// Those that are open, by file; components of an app share them.
     open: Mutex<HashMap<PathBuf, Weak<Database>>>,
+    /// Bytes in each of them.
+    bytes_max: Arc<AtomicU64>,
 }
 
 /// The label of the one database every app has.
@@ -69,7 +72,19 @@ impl Sqlite {
         // SQLite would take a relative path as relative to wherever the process is later.
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let files = files.into_iter().map(|(label, path)| (label, absolute(path))).collect();
-        Self { folder: absolute(folder), files, at_start: Vec::new(), open: Mutex::default() }
+        Self {
+            folder: absolute(folder),
+            files,
+            at_start: Vec::new(),
+            open: Mutex::default(),
+            bytes_max: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    /// The same, whose databases each grow to so many bytes at most. The bound may be set anew at any time.
+    #[must_use]
+    pub fn bounded(self, bytes_max: Arc<AtomicU64>) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// Executes these statements in `default` when it is first opened: each text may hold several.
@@ -93,7 +108,7 @@ impl Sqlite {
         if let Some(database) = open.get(path).and_then(Weak::upgrade) {
             return Ok(database);
         }
-        let database = Database::open(path, at_start)?;
+        let database = Database::open(path, at_start, &self.bytes_max)?;
         open.insert(path.to_owned(), Arc::downgrade(&database));
         Ok(database)
     }
@@ -106,9 +121,9 @@ impl HasData for HasSqlite {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
     let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>();
+    let (view, table) = guest.view::<View>(access);
     Host { view, table, account }
 }
 
@@ -130,12 +145,32 @@ impl Capability for Sqlite {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin1::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
-        spin2::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
-        spin3::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::SqliteDatabases
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin1::sqlite::add_to_linker_instance::<_, HasSqlite>(
+            &mut access.instance(linker, "fermyon:spin/sqlite")?,
+            host,
+        )?;
+        spin2::sqlite::add_to_linker_instance::<_, HasSqlite>(
+            &mut access.instance(linker, "fermyon:spin/sqlite@2.0.0")?,
+            host,
+        )?;
+        spin3::sqlite::add_to_linker_instance::<_, HasSqlite>(
+            &mut access.instance(linker, "spin:sqlite/sqlite@3.0.0")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3_1::sqlite::add_to_linker::<_, HasSqlite>(linker, host)?;
+            spin3_1::sqlite::add_to_linker_instance::<_, HasSqlite>(
+                &mut access.instance(linker, "spin:sqlite/sqlite@3.1.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The connections of one database.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,19 +20,26 @@ const IDLE_MAX: usize = 8;
 /// One database: a file, and the connections to it.
 pub(crate) struct Database {
     pub(crate) path: PathBuf,
+    /// Bytes in it.
+    pub(crate) bytes_max: Arc<AtomicU64>,
     slots: Arc<Semaphore>,
     idle: Mutex<Vec<Worker>>,
 }
 
 impl Database {
     /// The database in the file `path`, made with its folder if it is not there. `at_start` is executed in it.
-    pub(crate) fn open(path: &Path, at_start: &[String]) -> Result<Arc<Self>, OpenError> {
+    pub(crate) fn open(
+        path: &Path,
+        at_start: &[String],
+        bytes_max: &Arc<AtomicU64>,
+    ) -> Result<Arc<Self>, OpenError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         }
         let database = Arc::new(Self {
             path: path.to_owned(),
+            bytes_max: Arc::clone(bytes_max),
             slots: Arc::new(Semaphore::new(INSTANCES_MAX)),
             idle: Mutex::default(),
         });

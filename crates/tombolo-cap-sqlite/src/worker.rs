@@ -4,7 +4,7 @@
 //! reads; when another statement comes before its end, the rest of its rows is fetched first.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use futures::executor::block_on;
@@ -53,6 +53,16 @@ impl Open {
         Ok(Self { connection, marks, watch })
     }
 
+    /// From now on the database grows to so many bytes at most.
+    fn bound(&self, bytes_max: u64) -> rusqlite::Result<()> {
+        self.marks.as_own(|| {
+            let page: u32 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            // SQLite's own bound is what it takes larger ones for.
+            let pages = (bytes_max / u64::from(page).max(1)).clamp(1, 0xffff_fffe);
+            self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+        })
+    }
+
     /// Whether the connection is as good as a new one now.
     fn clear(&self, changes_before: u64) -> rusqlite::Result<bool> {
         self.watch.clear();
@@ -74,12 +84,12 @@ impl Worker {
     pub(crate) fn start(database: &Arc<Database>, connection: Option<Open>) -> std::io::Result<Self> {
         let (commands, waiting) = mpsc::channel(WAITING_MAX);
         let owner = Arc::downgrade(database);
-        let path = database.path.clone();
+        let (path, bytes_max) = (database.path.clone(), Arc::clone(&database.bytes_max));
         std::thread::Builder::new().name("sqlite".to_owned()).spawn(move || {
             // A database that computes leaves the cores to whoever answers requests.
             let _ = rustix::process::nice(NICE);
             match connection.map_or_else(|| Open::file(&path), Ok) {
-                Ok(connection) => run(&connection, waiting, &owner),
+                Ok(connection) => run(&connection, waiting, &owner, &bytes_max),
                 Err(error) => refuse(waiting, &path, &error),
             }
         })?;
@@ -107,8 +117,9 @@ impl Worker {
 /// How much less a database's share of the cores is than a request's.
 const NICE: i32 = 5;
 
-fn run(open: &Open, mut waiting: mpsc::Receiver<Command>, owner: &Weak<Database>) {
+fn run(open: &Open, mut waiting: mpsc::Receiver<Command>, owner: &Weak<Database>, bytes_max: &AtomicU64) {
     let mut changes = open.connection.total_changes();
+    let mut bound = u64::MAX;
     let mut next = None;
     loop {
         let command = match next.take() {
@@ -123,6 +134,13 @@ fn run(open: &Open, mut waiting: mpsc::Receiver<Command>, owner: &Weak<Database>
                 // Who no longer waits for it gets nothing done.
                 if statement.stop.load(Ordering::Relaxed) {
                     continue;
+                }
+                let wanted = bytes_max.load(Ordering::Relaxed);
+                if wanted != bound {
+                    match open.bound(wanted) {
+                        Ok(()) => bound = wanted,
+                        Err(error) => tracing::warn!("a database cannot be bounded: {error}"),
+                    }
                 }
                 match execute(open, *statement, &mut waiting) {
                     Next::Any => {}

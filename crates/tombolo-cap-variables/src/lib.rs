@@ -10,9 +10,9 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Capability, GrantError, Guest, HostMemory};
+use tombolo_capability::{Abi, Access, Capability, GrantError, Guest, HostMemory};
 use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
 
 use interfaces::{config, spin1, spin2, spin3};
@@ -43,8 +43,8 @@ struct Host<'a> {
     memory: &'a HostMemory,
 }
 
-fn host(guest: &mut Guest) -> Host<'_> {
-    let (view, _, memory) = guest.view_and_memory::<View>();
+fn host(guest: &mut Guest, access: Access) -> Host<'_> {
+    let (view, _, memory) = guest.view_and_memory::<View>(access);
     Host { view, memory }
 }
 
@@ -65,12 +65,32 @@ impl Capability for Variables {
         }
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        spin1::add_to_linker::<_, HasVariables>(linker, host)?;
-        spin2::add_to_linker::<_, HasVariables>(linker, host)?;
-        config::add_to_linker::<_, HasVariables>(linker, host)?;
+    fn configuration(&self) -> Configuration {
+        Configuration::Variables
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        let host: fn(&mut Guest) -> Host<'_> = match access {
+            Access::Granted => |guest| host(guest, Access::Granted),
+            Access::Denied => |guest| host(guest, Access::Denied),
+        };
+        spin1::add_to_linker_instance::<_, HasVariables>(
+            &mut access.instance(linker, "fermyon:spin/config")?,
+            host,
+        )?;
+        spin2::add_to_linker_instance::<_, HasVariables>(
+            &mut access.instance(linker, "fermyon:spin/variables@2.0.0")?,
+            host,
+        )?;
+        config::add_to_linker_instance::<_, HasVariables>(
+            &mut access.instance(linker, "wasi:config/store@0.2.0-draft-2024-09-27")?,
+            host,
+        )?;
         if abi == Abi::Async {
-            spin3::add_to_linker::<_, HasVariables>(linker, host)?;
+            spin3::add_to_linker_instance::<_, HasVariables>(
+                &mut access.instance(linker, "spin:variables/variables@3.0.0")?,
+                host,
+            )?;
         }
         Ok(())
     }

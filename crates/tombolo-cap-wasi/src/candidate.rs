@@ -10,16 +10,21 @@
 //! The snapshot of October 2023 is the release in some of its interfaces, but for names of functions of sockets; the others
 //! keep their version and are linked apart.
 //!
-//! So a component that was built for one of them, as with spin-sdk 6, is one for the release once its names say so.
+//! So a component that was built for one of them, as with spin-sdk 6, is one for the release once its names say so. One that
+//! has an interface of both, as Python's spin-sdk 5 makes them, gets the candidate's as of a later patch release, where the
+//! linker finds the same: a component has each name once.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode, ReencodeComponent, component_utils};
 use wasm_encoder::{
-    Alias, Component, ComponentExportSection, ComponentExternName, ComponentImportSection,
-    ComponentInstanceSection, ComponentSectionId, ComponentType, InstanceType, RawSection,
+    Alias, Component, ComponentAliasSection, ComponentExportSection, ComponentExternName,
+    ComponentImportSection, ComponentInstanceSection, ComponentSectionId, ComponentType, InstanceType,
+    RawSection,
 };
-use wasmparser::{Parser, Validator, WasmFeatures};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::snapshot;
 
@@ -74,8 +79,9 @@ pub fn released(component: &[u8]) -> Result<Vec<u8>, CandidateError> {
     // What copies it takes it as valid.
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     validator.validate_all(component).map_err(|error| refuse(error.to_string()))?;
+    let mut renamer = Renamer::of(component).map_err(|error| refuse(error.to_string()))?;
     let mut made = Component::new();
-    let copied = Renamer.parse_component(&mut made, Parser::new(0), component);
+    let copied = renamer.parse_component(&mut made, Parser::new(0), component);
     copied.map_err(|error| refuse(error.to_string()))?;
     Ok(made.finish())
 }
@@ -98,21 +104,58 @@ fn renamed(name: &str) -> &str {
     }
 }
 
-fn extern_name(name: wasmparser::ComponentExternName<'_>) -> ComponentExternName<'_> {
-    let release = renamed(name.name);
-    ComponentExternName { name: release.into(), ..name.into() }
+/// Copies a component, but for names.
+struct Renamer<'a> {
+    /// What it imports and exports already, as do the components in it: the name of an argument is that of an import.
+    taken: HashSet<&'a str>,
 }
 
-/// Copies a component, but for names.
-struct Renamer;
+impl<'a> Renamer<'a> {
+    fn of(component: &'a [u8]) -> wasmparser::Result<Self> {
+        let mut taken = HashSet::new();
+        for payload in Parser::new(0).parse_all(component) {
+            match payload? {
+                Payload::ComponentImportSection(section) => {
+                    for import in section {
+                        taken.insert(import?.name.name);
+                    }
+                }
+                Payload::ComponentExportSection(section) => {
+                    for export in section {
+                        taken.insert(export?.name.name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { taken })
+    }
+
+    /// A name as the release has it, or the first patch of the release that is not there.
+    fn renamed<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        let release = renamed(name);
+        match release.rsplit_once(".0") {
+            Some((minor, "")) if is_of_one(name) && self.taken.contains(release) => {
+                let mut patches = (1_u64..).map(|patch| format!("{minor}.{patch}"));
+                let free = patches.find(|name| !self.taken.contains(name.as_str()));
+                Cow::Owned(free.expect("a component has fewer names than there are numbers"))
+            }
+            _ => Cow::Borrowed(release),
+        }
+    }
+
+    fn extern_name<'n>(&self, name: wasmparser::ComponentExternName<'n>) -> ComponentExternName<'n> {
+        ComponentExternName { name: self.renamed(name.name), ..name.into() }
+    }
+}
 
 type Renamed = Result<(), reencode::Error>;
 
-impl Reencode for Renamer {
+impl Reencode for Renamer<'_> {
     type Error = Infallible;
 }
 
-impl ReencodeComponent for Renamer {
+impl ReencodeComponent for Renamer<'_> {
     /// Core modules have no names of interfaces that anything outside their component sees.
     fn parse_component_submodule(&mut self, component: &mut Component, _: Parser, module: &[u8]) -> Renamed {
         component.section(&RawSection { id: ComponentSectionId::CoreModule.into(), data: module });
@@ -126,7 +169,7 @@ impl ReencodeComponent for Renamer {
     ) -> Renamed {
         for import in section {
             let import = import?;
-            imports.import(extern_name(import.name), self.component_type_ref(import.ty)?);
+            imports.import(self.extern_name(import.name), self.component_type_ref(import.ty)?);
         }
         Ok(())
     }
@@ -138,7 +181,7 @@ impl ReencodeComponent for Renamer {
     ) -> Renamed {
         let ty = export.ty.map(|ty| self.component_type_ref(ty)).transpose()?;
         let index = self.component_external_index(export.kind, export.index);
-        exports.export(extern_name(export.name), export.kind.into(), index, ty);
+        exports.export(self.extern_name(export.name), export.kind.into(), index, ty);
         Ok(())
     }
 
@@ -149,10 +192,10 @@ impl ReencodeComponent for Renamer {
     ) -> Renamed {
         match declaration {
             wasmparser::ComponentTypeDeclaration::Export { name, ty } => {
-                component.export(extern_name(name), self.component_type_ref(ty)?);
+                component.export(self.extern_name(name), self.component_type_ref(ty)?);
             }
             wasmparser::ComponentTypeDeclaration::Import(import) => {
-                component.import(extern_name(import.name), self.component_type_ref(import.ty)?);
+                component.import(self.extern_name(import.name), self.component_type_ref(import.ty)?);
             }
             other => component_utils::parse_component_type_declaration(self, component, other)?,
         }
@@ -166,7 +209,7 @@ impl ReencodeComponent for Renamer {
     ) -> Renamed {
         match declaration {
             wasmparser::InstanceTypeDeclaration::Export { name, ty } => {
-                instance.export(extern_name(name), self.component_type_ref(ty)?);
+                instance.export(self.extern_name(name), self.component_type_ref(ty)?);
                 Ok(())
             }
             other => component_utils::parse_component_instance_type_declaration(self, instance, other),
@@ -184,7 +227,7 @@ impl ReencodeComponent for Renamer {
                 let mut arguments = Vec::new();
                 for argument in &args {
                     let index = self.component_external_index(argument.kind, argument.index);
-                    arguments.push((renamed(argument.name), argument.kind.into(), index));
+                    arguments.push((self.renamed(argument.name), argument.kind.into(), index));
                 }
                 instances.instantiate(component, arguments);
             }
@@ -192,7 +235,7 @@ impl ReencodeComponent for Renamer {
                 let mut items = Vec::new();
                 for export in &exports {
                     let index = self.component_external_index(export.kind, export.index);
-                    items.push((extern_name(export.name), export.kind.into(), index));
+                    items.push((self.extern_name(export.name), export.kind.into(), index));
                 }
                 instances.export_items(items);
             }
@@ -200,17 +243,22 @@ impl ReencodeComponent for Renamer {
         Ok(())
     }
 
-    fn component_alias<'a>(
+    fn parse_component_alias_section(
         &mut self,
-        alias: wasmparser::ComponentAlias<'a>,
-    ) -> Result<Alias<'a>, reencode::Error> {
-        let alias = match alias {
-            wasmparser::ComponentAlias::InstanceExport { kind, instance_index, name } => {
-                wasmparser::ComponentAlias::InstanceExport { kind, instance_index, name: renamed(name) }
+        aliases: &mut ComponentAliasSection,
+        section: wasmparser::ComponentAliasSectionReader<'_>,
+    ) -> Renamed {
+        for alias in section {
+            match alias? {
+                wasmparser::ComponentAlias::InstanceExport { kind, instance_index, name } => {
+                    let (instance, name) =
+                        (self.component_instance_index(instance_index), self.renamed(name));
+                    aliases.alias(Alias::InstanceExport { instance, kind: kind.into(), name: &name });
+                }
+                other => drop(aliases.alias(self.component_alias(other)?)),
             }
-            other => other,
-        };
-        component_utils::component_alias(self, alias)
+        }
+        Ok(())
     }
 }
 
@@ -273,6 +321,29 @@ mod tests {
         ] {
             assert_eq!(renamed(name), expected);
         }
+    }
+
+    /// Both are found by the linker, which takes every 0.3.x for the same.
+    #[test]
+    fn a_component_of_both_keeps_both_apart() {
+        let both = r#"
+            (component
+                (import "wasi:http/types@0.3.0-rc-2026-03-15" (instance (export "r" (type (sub resource)))))
+                (import "wasi:http/types@0.3.0" (instance (export "r" (type (sub resource)))))
+                (import "wasi:cli/exit@0.3.0-rc-2026-03-15" (instance (export "exit" (func))))
+                (instance $handler)
+                (export "wasi:http/handler@0.3.0-rc-2026-03-15" (instance $handler)))
+        "#;
+        let released = released(&wat::parse_str(both).unwrap()).unwrap();
+        assert!(is_valid(&released));
+        let names = Renamer::of(&released).unwrap().taken;
+        let expected = [
+            "wasi:cli/exit@0.3.0",
+            "wasi:http/handler@0.3.0",
+            "wasi:http/types@0.3.0",
+            "wasi:http/types@0.3.1",
+        ];
+        assert_eq!(names, HashSet::from(expected));
     }
 
     #[test]

@@ -7,16 +7,19 @@
 
 pub mod adapt;
 pub mod candidate;
+mod denied;
 mod link;
 mod log_budget;
 pub mod network;
 mod outbound;
 pub mod output;
+pub mod pipe;
 pub mod snapshot;
 mod spin1;
 mod world;
 
-pub use link::{link, provides};
+pub use denied::{configuration, link_denied};
+pub use link::{configured, link, provides};
 pub use log_budget::LogBudget;
 pub use network::Network;
 pub use outbound::{Inside, OUTBOUND_BYTES_MAX, Outbound, OutboundView, Part, Sent};

@@ -1,8 +1,10 @@
 //! Which interfaces a component finds.
 
 use tombolo_capability::{Abi, Guest};
+use tombolo_model::Configuration;
 use wasmtime::component::Linker;
 
+use crate::denied::configuration;
 use crate::{snapshot, spin1};
 
 /// Adds WASI and `wasi:http` to what components of this ABI can import: every 0.2.x, 0.3.0
@@ -43,6 +45,12 @@ pub fn provides(abi: Abi, name: &str) -> bool {
         _ => return false,
     };
     list.contains(&interface)
+}
+
+/// Every interface that leads to what needs a grant, without its version, and the field of the manifest for it.
+pub fn configured() -> impl Iterator<Item = (&'static str, Configuration)> {
+    let all = WASI_0_2.iter().chain(WASI_0_3).chain(snapshot::INTERFACES).chain(spin1::INTERFACES);
+    all.filter_map(|interface| Some((*interface, configuration(interface)?)))
 }
 
 const WASI_0_2: &[&str] = &[
@@ -106,6 +114,7 @@ const WASI_0_3: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tombolo_capability::Access;
     use tombolo_capability::conformance::is_linked;
     use wasmtime::{Config, Engine};
 
@@ -152,5 +161,26 @@ mod tests {
         assert!(!provides(Abi::Sync, "wasi:http/types@0.3.0"));
         assert!(!provides(Abi::Async, "wasi:http/types@0.3.0-rc-2026-03-15"));
         assert!(!provides(Abi::Sync, "wasi:nn/tensor@0.2.0"));
+    }
+
+    /// What needs a grant is there for those that have none, and nothing else is.
+    #[test]
+    fn what_needs_a_grant_is_also_linked_without_one() {
+        for abi in [Abi::Sync, Abi::Async] {
+            let mut config = Config::new();
+            config.concurrency_support(abi == Abi::Async);
+            let mut linker = Linker::new(&Engine::new(&config).unwrap());
+            crate::link_denied(abi, &mut linker).unwrap();
+            let (two, three) = (WASI_0_2.iter(), WASI_0_3.iter());
+            let names = two.map(|it| (it, "@0.2.0")).chain(three.map(|it| (it, "@0.3.0")));
+            let snapshot = snapshot::INTERFACES.iter().map(|it| (it, snapshot::VERSION));
+            for (interface, version) in
+                names.chain(snapshot).chain(spin1::INTERFACES.iter().map(|it| (it, "")))
+            {
+                let name = format!("{interface}{version}");
+                let is_needed = provides(abi, &name) && crate::configuration(interface).is_some();
+                assert_eq!(is_linked(&mut linker, &Access::Denied.name(&name)), is_needed, "{name}");
+            }
+        }
     }
 }

@@ -5,9 +5,11 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full};
-use tombolo_capability::{Guest, HeldMemory, HostMemory};
+use tombolo_capability::{Access, Guest, HeldMemory, HostMemory};
 use wasmtime::component::{HasData, Linker};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks, WasiHttpView};
+
+use crate::denied;
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -41,10 +43,22 @@ fn host(guest: &mut Guest) -> Host<'_> {
     Host { hooks: guest.http().hooks, memory }
 }
 
+/// The same with every request refused.
+fn denied(guest: &mut Guest) -> Host<'_> {
+    let memory = guest.memory().host().clone();
+    Host { hooks: denied::http(guest).hooks, memory }
+}
+
 /// Adds the interface to what components can import.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, HasHost>(linker, host)?;
     interface::add_to_linker::<_, HasHost>(linker, host)
+}
+
+/// Adds it for those that have no grant.
+pub(crate) fn link_denied(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut instance = Access::Denied.instance(linker, "fermyon:spin/http")?;
+    interface::add_to_linker_instance::<_, HasHost>(&mut instance, denied)
 }
 
 fn method(method: types::Method) -> Method {

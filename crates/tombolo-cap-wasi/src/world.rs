@@ -4,12 +4,15 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use crate::log_budget::LogBudget;
 use crate::network::Network;
 use crate::output::{GuestOutput, LogSender, LogStream};
+use crate::pipe::Printer;
 
 /// Everything an instance starts with. [`World::none`] is nothing.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub struct World {
     pub input: Input,
     /// Where what it prints goes.
     pub output: Output,
+    /// Where its standard output goes instead, if somewhere else.
+    pub printer: Option<Printer>,
 }
 
 /// A directory of the machine inside a guest.
@@ -51,10 +56,12 @@ pub enum Access {
 }
 
 /// What a guest reads on its standard input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Nothing.
     Empty,
+    /// These.
+    Bytes(Bytes),
     /// What this process reads.
     Inherited,
 }
@@ -88,6 +95,7 @@ impl World {
             network: Arc::new(Network::default()),
             input: Input::Empty,
             output: Output::Discarded,
+            printer: None,
         }
     }
 
@@ -120,8 +128,10 @@ impl World {
             };
             builder.preopened_dir(&directory.host, &directory.guest, access)?;
         }
-        if self.input == Input::Inherited {
-            builder.inherit_stdin();
+        match &self.input {
+            Input::Empty => {}
+            Input::Bytes(bytes) => drop(builder.stdin(MemoryInputPipe::new(bytes.clone()))),
+            Input::Inherited => drop(builder.inherit_stdin()),
         }
         match &self.output {
             Output::Discarded => {}
@@ -135,6 +145,9 @@ impl World {
                 };
                 builder.stdout(output(LogStream::Stdout)).stderr(output(LogStream::Stderr));
             }
+        }
+        if let Some(printer) = &self.printer {
+            builder.stdout(printer.clone());
         }
         Ok(builder)
     }

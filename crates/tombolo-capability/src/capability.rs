@@ -3,10 +3,11 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-use tombolo_egress::Egress;
-use tombolo_model::{AppName, Component};
+use tombolo_egress::{Egress, EgressConfig};
+use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::Linker;
 
+use crate::access::Access;
 use crate::guest::Guest;
 
 /// Which calls an engine's components can make.
@@ -29,12 +30,21 @@ pub trait Capability: Send + Sync + 'static {
     /// The interfaces it provides to components of an ABI, with their versions.
     fn interfaces(&self, abi: Abi) -> &'static [&'static str];
 
-    /// Adds those interfaces to what a component can import. Called once per engine.
+    /// The field of the manifest that grants them: what is composed into a component has them if it inherits that.
+    fn configuration(&self) -> Configuration;
+
+    /// Those of the interfaces that are types alone, and need no grant.
+    fn types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds those interfaces to what a component can import, under the names that `access` gives them
+    /// ([`Access::instance`]) and with a view of that access ([`Guest::view`]). Called once per engine and access.
     ///
     /// # Errors
     ///
     /// If the linker has one of them already.
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()>;
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()>;
 
     /// What `component` of `app` was granted; connections to other hosts are made over `egress`. Called once
     /// when the app is prepared, never on the request path.
@@ -71,12 +81,18 @@ pub trait AnyCapability: Send + Sync {
     /// See [`Capability::interfaces`].
     fn interfaces(&self, abi: Abi) -> &'static [&'static str];
 
+    /// See [`Capability::configuration`].
+    fn configuration(&self) -> Configuration;
+
+    /// See [`Capability::types`].
+    fn types(&self) -> &'static [&'static str];
+
     /// See [`Capability::link`].
     ///
     /// # Errors
     ///
     /// As there.
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()>;
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()>;
 
     /// See [`Capability::grant`]; what is granted can be opened.
     ///
@@ -96,8 +112,16 @@ impl<C: Capability> AnyCapability for C {
         Capability::interfaces(self, abi)
     }
 
-    fn link(&self, abi: Abi, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        Capability::link(self, abi, linker)
+    fn configuration(&self) -> Configuration {
+        Capability::configuration(self)
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        Capability::types(self)
+    }
+
+    fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        Capability::link(self, abi, access, linker)
     }
 
     fn grant(
@@ -120,7 +144,11 @@ pub struct Granted {
 
 /// What one component was granted, over all capabilities.
 #[derive(Default)]
-pub struct Grants(Vec<Granted>);
+pub struct Grants {
+    granted: Vec<Granted>,
+    /// What those parts of it have that inherit nothing: the grants of a component without any.
+    denied: Vec<Granted>,
+}
 
 impl Grants {
     /// Asks each capability what `component` of `app` was granted.
@@ -134,14 +162,23 @@ impl Grants {
         component: &Component,
         egress: &Arc<Egress>,
     ) -> Result<Self, GrantError> {
-        let grant =
-            |capability: &Arc<dyn AnyCapability>| Arc::clone(capability).grant(app, component, egress);
-        capabilities.iter().map(grant).collect::<Result<_, _>>().map(Self)
+        let nobody = Component::bare(component.id.clone(), component.source.clone());
+        let nowhere = Egress::new(EgressConfig::none());
+        let all = |component: &Component, egress: &Arc<Egress>| {
+            let grant =
+                |capability: &Arc<dyn AnyCapability>| Arc::clone(capability).grant(app, component, egress);
+            capabilities.iter().map(grant).collect::<Result<_, _>>()
+        };
+        Ok(Self { granted: all(component, egress)?, denied: all(&nobody, &nowhere)? })
     }
 
     /// Opens the view of type `V`; `None` if no capability here has such views.
-    pub(crate) fn open<V: Any>(&self) -> Option<Box<dyn Any + Send>> {
-        let granted = self.0.iter().find(|granted| granted.view == TypeId::of::<V>())?;
+    pub(crate) fn open<V: Any>(&self, access: Access) -> Option<Box<dyn Any + Send>> {
+        let granted = match access {
+            Access::Granted => &self.granted,
+            Access::Denied => &self.denied,
+        };
+        let granted = granted.iter().find(|granted| granted.view == TypeId::of::<V>())?;
         Some((granted.open)())
     }
 }

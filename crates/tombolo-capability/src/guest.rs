@@ -7,6 +7,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
+use crate::access::Access;
+use crate::allowance::Allowance;
 use crate::capability::Grants;
 use crate::held::{held_bytes, left};
 use crate::memory::{HostMemory, MemoryBudget};
@@ -26,7 +28,16 @@ pub struct Guest {
     meter: Arc<Meter>,
     grants: Arc<Grants>,
     /// Views opened so far: few, so a list beats a map.
-    views: Vec<Box<dyn Any + Send>>,
+    views: Vec<(Access, Box<dyn Any + Send>)>,
+    /// What parts of a composed component see that inherit nothing; made when one first looks.
+    denied: Denied,
+}
+
+/// A world with nothing in it.
+#[derive(Default)]
+struct Denied {
+    wasi: Option<Box<WasiCtx>>,
+    outbound: Option<Box<dyn WasiHttpHooks>>,
 }
 
 /// What a [`Guest`] starts from.
@@ -37,6 +48,8 @@ pub struct GuestParts {
     pub outbound: Box<dyn WasiHttpHooks>,
     /// Its bound on memory, in bytes.
     pub memory_bytes_max: u64,
+    /// What it has together with others; nothing if `None`.
+    pub allowance: Option<Arc<Allowance>>,
     /// Resources it may have at once.
     pub handles_max: u32,
     /// What its first request uses is charged to.
@@ -48,13 +61,23 @@ pub struct GuestParts {
 impl Guest {
     /// A guest that has opened nothing yet.
     pub fn new(parts: GuestParts) -> Self {
-        let GuestParts { wasi, outbound, memory_bytes_max, handles_max, meter, grants } = parts;
-        let memory = MemoryBudget::new(memory_bytes_max, Arc::clone(&meter));
+        let GuestParts { wasi, outbound, memory_bytes_max, allowance, handles_max, meter, grants } = parts;
+        let memory = MemoryBudget::within(memory_bytes_max, Arc::clone(&meter), allowance);
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles_max as usize);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
-        Self { wasi, http, outbound, table, memory, meter, grants, views: Vec::new() }
+        Self {
+            wasi,
+            http,
+            outbound,
+            table,
+            memory,
+            meter,
+            grants,
+            views: Vec::new(),
+            denied: Denied::default(),
+        }
     }
 
     /// Begins another request, charged to `meter`, whose own requests go over `outbound`.
@@ -64,6 +87,7 @@ impl Guest {
         let _ = self.memory.hold(held_bytes(&mut self.table));
         self.meter = meter;
         self.outbound = outbound;
+        self.denied.outbound = None;
     }
 
     /// How many resources it has left from its requests so far; `None` if one of them is of a request or
@@ -89,22 +113,41 @@ impl Guest {
         Ok(())
     }
 
-    /// The view of type `V`, opened if this is the first call for it, and the resources beside it.
-    pub fn view<V: Any + Send>(&mut self) -> (&mut V, &mut ResourceTable) {
-        let (view, table, _) = self.view_and_memory();
+    /// The view of type `V` for whoever has `access`, opened if this is the first call for it, and the resources
+    /// beside it.
+    pub fn view<V: Any + Send>(&mut self, access: Access) -> (&mut V, &mut ResourceTable) {
+        let (view, table, _) = self.view_and_memory(access);
         (view, table)
     }
 
     /// The same, with what the host takes from for what it holds besides resources.
-    pub fn view_and_memory<V: Any + Send>(&mut self) -> (&mut V, &mut ResourceTable, &HostMemory) {
-        let open = self.views.iter().position(|view| view.is::<V>());
+    pub fn view_and_memory<V: Any + Send>(
+        &mut self,
+        access: Access,
+    ) -> (&mut V, &mut ResourceTable, &HostMemory) {
+        let open = self.views.iter().position(|(whose, view)| *whose == access && view.is::<V>());
         let index = open.unwrap_or_else(|| {
-            let view = self.grants.open::<V>();
-            self.views.push(view.expect("who linked the interface is in the list of capabilities"));
+            let view = self.grants.open::<V>(access);
+            self.views.push((access, view.expect("who linked the interface is in the list of capabilities")));
             self.views.len() - 1
         });
-        let view = self.views[index].downcast_mut().expect("found, or opened, by this type");
+        let view = self.views[index].1.downcast_mut().expect("found, or opened, by this type");
         (view, &mut self.table, self.memory.host())
+    }
+
+    /// WASI without environment, arguments, directories and sockets.
+    pub fn denied_wasi(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.denied.wasi.get_or_insert_with(|| Box::new(WasiCtx::builder().build()));
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+
+    /// `wasi:http` whose requests go through what `refusing` makes.
+    pub fn denied_http(
+        &mut self,
+        refusing: impl FnOnce(&Arc<Meter>) -> Box<dyn WasiHttpHooks>,
+    ) -> WasiHttpCtxView<'_> {
+        let hooks = self.denied.outbound.get_or_insert_with(|| refusing(&self.meter));
+        WasiHttpCtxView { hooks: &mut **hooks, table: &mut self.table, ctx: &mut self.http }
     }
 
     /// The bound on the memory of the instance, and its use.

@@ -6,6 +6,8 @@
 //! bound, its WASI contexts and the views it has opened. [`conformance`] is what every capability
 //! must pass.
 
+mod access;
+mod allowance;
 mod capability;
 pub mod conformance;
 mod guest;
@@ -16,6 +18,8 @@ mod outbound;
 mod parts;
 mod turns;
 
+pub use access::Access;
+pub use allowance::{Allowance, Exhausted};
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
 pub use memory::{HeldMemory, HostMemory, MemoryBudget, MemoryExceeded};

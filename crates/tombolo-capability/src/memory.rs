@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use wasmtime::ResourceLimiter;
 
+use crate::allowance::Allowance;
 use crate::meter::Meter;
 
 /// How many bytes the linear memories and tables of one instance, and what the host holds for it,
@@ -22,6 +23,34 @@ pub struct MemoryBudget {
     /// What the host holds besides resources.
     aside: HostMemory,
     meter: Arc<Meter>,
+    shared: Shared,
+}
+
+/// What a guest takes of what several have together.
+#[derive(Debug, Default)]
+struct Shared {
+    of: Option<Arc<Allowance>>,
+    bytes: u64,
+}
+
+impl Shared {
+    /// From now on so much is taken; whether there was so much left. Giving back always goes.
+    fn set(&mut self, bytes: u64) -> bool {
+        let Some(allowance) = &self.of else { return true };
+        match bytes.checked_sub(self.bytes) {
+            Some(more) if !allowance.take_memory(more) => return false,
+            Some(_) => {}
+            None => allowance.give_memory_back(self.bytes - bytes),
+        }
+        self.bytes = bytes;
+        true
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// An instance has more than it may.
@@ -43,11 +72,12 @@ struct Aside {
     /// What memories, tables and resources leave.
     left: AtomicU64,
     taken: AtomicU64,
+    shared: Option<Arc<Allowance>>,
 }
 
 impl HostMemory {
-    fn new(bytes_max: u64) -> Self {
-        Self(Arc::new(Aside { bytes_max, left: AtomicU64::new(bytes_max), taken: AtomicU64::new(0) }))
+    fn new(bytes_max: u64, shared: Option<Arc<Allowance>>) -> Self {
+        Self(Arc::new(Aside { bytes_max, left: AtomicU64::new(bytes_max), taken: AtomicU64::new(0), shared }))
     }
 
     fn taken(&self) -> u64 {
@@ -86,7 +116,8 @@ impl HeldMemory {
         }
         let aside = &*self.memory.0;
         let before = aside.taken.fetch_add(bytes, Relaxed);
-        if before.saturating_add(bytes) > aside.left.load(Relaxed) {
+        let fits = before.saturating_add(bytes) <= aside.left.load(Relaxed);
+        if !fits || !aside.shared.as_ref().is_none_or(|shared| shared.take_memory(bytes)) {
             aside.taken.fetch_sub(bytes, Relaxed);
             return Err(MemoryExceeded { bytes_max: aside.bytes_max });
         }
@@ -97,7 +128,9 @@ impl HeldMemory {
 
 impl Drop for HeldMemory {
     fn drop(&mut self) {
-        self.memory.0.taken.fetch_sub(self.bytes, Relaxed);
+        let aside = &*self.memory.0;
+        aside.taken.fetch_sub(self.bytes, Relaxed);
+        aside.shared.iter().for_each(|shared| shared.give_memory_back(self.bytes));
     }
 }
 
@@ -107,7 +140,14 @@ const TABLE_ELEMENT_BYTES: u64 = 8;
 impl MemoryBudget {
     /// A budget of `bytes_max` bytes, none of them used, whose use `meter` shows.
     pub fn new(bytes_max: u64, meter: Arc<Meter>) -> Self {
-        Self { bytes_max, bytes: 0, held_bytes: 0, aside: HostMemory::new(bytes_max), meter }
+        Self::within(bytes_max, meter, None)
+    }
+
+    /// The same, of which `allowance` has to have as much left.
+    pub fn within(bytes_max: u64, meter: Arc<Meter>, allowance: Option<Arc<Allowance>>) -> Self {
+        let aside = HostMemory::new(bytes_max, allowance.clone());
+        let shared = Shared { of: allowance, bytes: 0 };
+        Self { bytes_max, bytes: 0, held_bytes: 0, aside, meter, shared }
     }
 
     /// What the host takes from for what it holds besides resources.
@@ -137,7 +177,8 @@ impl MemoryBudget {
         self.leave();
         let held = bytes.saturating_add(self.aside.taken());
         self.meter.held(held);
-        match self.bytes.saturating_add(held) <= self.bytes_max {
+        let fits = self.bytes.saturating_add(held) <= self.bytes_max;
+        match fits && self.shared.set(self.bytes.saturating_add(bytes)) {
             true => Ok(()),
             false => Err(MemoryExceeded { bytes_max: self.bytes_max }),
         }
@@ -147,7 +188,8 @@ impl MemoryBudget {
     fn take(&mut self, current: u64, desired: u64) -> bool {
         let after = self.bytes.saturating_add(desired.saturating_sub(current));
         let held = self.held_bytes.saturating_add(self.aside.taken());
-        let fits = after.saturating_add(held) <= self.bytes_max;
+        let fits = after.saturating_add(held) <= self.bytes_max
+            && self.shared.set(after.saturating_add(self.held_bytes));
         if fits {
             self.bytes = after;
             self.leave();

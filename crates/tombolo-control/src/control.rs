@@ -1,6 +1,7 @@
 //! What a control plane does, without HTTP.
 
 mod oversee;
+mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tombolo_api::{self as api, Problem};
 use tombolo_model::release::{self, ReleaseError};
-use tombolo_model::{App, AppKey, Digest, Release, TenantName, manifest};
+use tombolo_model::{App, AppKey, Digest, Quotas, Release, TenantName, manifest};
 use tombolo_store::records::{Activation, AppRecord, ReleaseRecord, Scope, SplitRecord, TokenRecord};
 use tombolo_store::registry::Activated;
 use tombolo_store::{Blobs, Registry, StoreError};
@@ -31,6 +32,8 @@ pub struct ControlConfig {
     pub port: Option<u16>,
     /// Releases of an app that are kept, besides what is served.
     pub releases_max: usize,
+    /// What a tenant may use for which nothing else was said.
+    pub quotas: Quotas,
 }
 
 /// Why a control plane does not start.
@@ -107,6 +110,7 @@ impl<S: Stage> Control<S> {
             coming: RwLock::default(),
             stranger: Mutex::default(),
         };
+        control.allow_all()?;
         control.restore()?;
         if let Err(error) = control.sweep() {
             refuse::failed(&error);
@@ -213,6 +217,7 @@ impl<S: Stage> Control<S> {
         if !other.is_empty() {
             return Err(refuse::refused("the release is not as it says", other));
         }
+        let releases_max = self.room_for(key)?;
         let app = self.app_of(key, &release)?;
         self.blobs.put(document).map_err(failed)?;
         let tree = self.blobs.tree(&release).map_err(failed)?;
@@ -228,7 +233,7 @@ impl<S: Stage> Control<S> {
             capabilities: release::capabilities(&app),
         };
         let record = self.registry.add_release(key, digest, record).map_err(failed)?;
-        self.registry.retain_releases(key, self.config.releases_max).map_err(failed)?;
+        self.registry.retain_releases(key, releases_max).map_err(failed)?;
         let app = self.registry.app(key).map_err(failed)?;
         self.release_info(key, app.as_ref(), *digest, record)
     }
@@ -244,8 +249,7 @@ impl<S: Stage> Control<S> {
             refused(vec![format!("{error}{hint}")])
         })?;
         let mut reasons = release::settle(&mut app);
-        for id in app.components.keys() {
-            let path = release::code_path(id);
+        for (id, path, _) in release::code(&mut app) {
             if path.to_str().is_none_or(|path| !release.files.contains_key(path)) {
                 reasons.push(format!("component `{id}`: the release lacks `{}`, its code", path.display()));
             }

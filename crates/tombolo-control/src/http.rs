@@ -6,6 +6,7 @@
 mod apps;
 mod blobs;
 mod read;
+mod tenants;
 mod tokens;
 mod variables;
 
@@ -35,6 +36,7 @@ pub(crate) use apps::{
 };
 pub(crate) use apps::{__path_add_domain, __path_remove_domain};
 pub(crate) use blobs::{__path_has, __path_missing, __path_send};
+pub(crate) use tenants::{__path_set_quotas, __path_tenant, __path_tenants, __path_unset_quotas};
 pub(crate) use tokens::{__path_audit, __path_make, __path_revoke, __path_tokens};
 pub(crate) use variables::{__path_set, __path_unset, __path_variables};
 
@@ -59,6 +61,9 @@ pub fn router<S: Stage>(control: Arc<Control<S>>) -> Router {
         .route("/apps/{app}/variables/{name}", put(variables::set::<S>).delete(variables::unset::<S>))
         .route("/tokens", get(tokens::tokens::<S>).post(tokens::make::<S>))
         .route("/tokens/{id}", delete(tokens::revoke::<S>))
+        .route("/tenants", get(tenants::tenants::<S>))
+        .route("/tenants/{tenant}", get(tenants::tenant::<S>))
+        .route("/tenants/{tenant}/quotas", put(tenants::set_quotas::<S>).delete(tenants::unset_quotas::<S>))
         .route("/audit", get(tokens::audit::<S>))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&control), gate::<S>));
     Router::new()

@@ -21,3 +21,5 @@ pub use control::{Control, ControlConfig, ControlError};
 pub use http::router;
 pub use openapi::document;
 pub use stage::{Candidate, Served, Stage};
+/// What a stage says of a tenant.
+pub use tombolo_api::TenantUsage;

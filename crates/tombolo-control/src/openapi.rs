@@ -13,6 +13,7 @@ use crate::http;
         http::apps, http::app, http::remove, http::releases, http::send_release, http::activate,
         http::add_domain, http::remove_domain,
         http::variables, http::set, http::unset,
+        http::tenants, http::tenant, http::set_quotas, http::unset_quotas,
         http::tokens, http::make, http::revoke, http::audit,
     ),
     security(("token" = [])),

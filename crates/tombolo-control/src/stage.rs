@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use tombolo_model::{App, AppKey};
+use tombolo_api::TenantUsage;
+use tombolo_model::{App, AppKey, Quotas, TenantName};
 
 /// What serves apps: the data plane, as far as control knows it.
 pub trait Stage: Send + Sync + 'static {
@@ -15,6 +16,12 @@ pub trait Stage: Send + Sync + 'static {
     ///
     /// Every reason why it cannot be served.
     fn prepare(&self, candidate: Candidate<'_>) -> Result<Self::Prepared, Vec<String>>;
+
+    /// From now on this is what a tenant may use.
+    fn allow(&self, tenant: &TenantName, quotas: &Quotas);
+
+    /// What a tenant uses now.
+    fn usage(&self, tenant: &TenantName) -> TenantUsage;
 
     /// From now on exactly this is served. Requests under way end as they began.
     fn publish(&self, served: &[Served<Self::Prepared>]);

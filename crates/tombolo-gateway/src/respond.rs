@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use tombolo_model::StaticResponse;
-use tombolo_runtime::{BodyError, ResponseBody, ServiceError};
+use tombolo_runtime::{BodyError, Exhausted, ResponseBody, ServiceError};
 
 use crate::assets::AssetBody;
 use crate::record::{Outcome, RequestRecord};
@@ -115,7 +115,10 @@ pub(crate) fn refusal(status: StatusCode, mut record: RequestRecord) -> Response
 /// The answer for a guest that gave none. The caller learns the status, the operator the reason.
 pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Response<AnswerBody> {
     let (status, outcome) = match error {
-        ServiceError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Outcome::Refused),
+        ServiceError::Busy | ServiceError::Exhausted(Exhausted::Requests | Exhausted::Memory) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Outcome::Refused)
+        }
+        ServiceError::Exhausted(Exhausted::Cpu) => (StatusCode::TOO_MANY_REQUESTS, Outcome::Refused),
         ServiceError::Deadline { .. } | ServiceError::Cpu(_) => {
             (StatusCode::GATEWAY_TIMEOUT, Outcome::Deadline)
         }
@@ -133,7 +136,7 @@ pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Respon
     }
     record.outcome = outcome;
     let mut response = text(status, record);
-    if matches!(error, ServiceError::Busy) {
+    if matches!(error, ServiceError::Busy | ServiceError::Exhausted(_)) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use http::{HeaderMap, StatusCode};
 
 use crate::assets::StaticAssets;
+use crate::dependency::{Dependency, Middleware, Part};
 use crate::file_glob::FileGlob;
 use crate::limits::{Isolation, Limits};
 use crate::name::{AppName, ComponentId};
 use crate::outbound::AllowedHosts;
+use crate::package::Package;
 use crate::route::Pattern;
 use crate::template::Template;
 use crate::{Digest, DigestError};
@@ -22,6 +24,10 @@ pub struct App {
     pub name: AppName,
     /// What `version` says, if it does.
     pub version: Option<String>,
+    /// What is written about it.
+    pub about: About,
+    /// Its variables, by name.
+    pub variables: BTreeMap<String, Variable>,
     /// Whether components expect Spin's request headers (`spin-path-info` and its kin). True for an
     /// app from a manifest, false for a bare component.
     pub spin_headers: bool,
@@ -39,6 +45,53 @@ pub struct App {
     pub components: BTreeMap<ComponentId, Component>,
 }
 
+impl App {
+    /// Where all code of it is, of components and of what is composed into them, each with the component that needs
+    /// it.
+    pub fn sources(&self) -> Vec<(&ComponentId, &Source)> {
+        let mut all = Vec::new();
+        for component in self.components.values() {
+            all.push((&component.id, &component.source));
+            let parts = component.dependencies.iter().map(|dependency| &dependency.part);
+            parts.for_each(|part| part.sources(&component.id, &mut all));
+        }
+        for trigger in &self.triggers {
+            trigger.middleware.iter().for_each(|it| it.part.sources(&trigger.component, &mut all));
+        }
+        all
+    }
+
+    /// The same, to be changed.
+    pub fn sources_mut(&mut self) -> Vec<(&ComponentId, &mut Source)> {
+        let mut all = Vec::new();
+        for Component { id, source, dependencies, .. } in self.components.values_mut() {
+            all.push((&*id, source));
+            let parts = dependencies.iter_mut().map(|dependency| &mut dependency.part);
+            parts.for_each(|part| part.sources_mut(id, &mut all));
+        }
+        for HttpTrigger { component, middleware, .. } in &mut self.triggers {
+            middleware.iter_mut().for_each(|it| it.part.sources_mut(component, &mut all));
+        }
+        all
+    }
+}
+
+impl Part {
+    fn sources<'a>(&'a self, whose: &'a ComponentId, all: &mut Vec<(&'a ComponentId, &'a Source)>) {
+        all.push((whose, &self.source));
+        self.dependencies.iter().for_each(|dependency| dependency.part.sources(whose, all));
+    }
+
+    fn sources_mut<'a>(
+        &'a mut self,
+        whose: &'a ComponentId,
+        all: &mut Vec<(&'a ComponentId, &'a mut Source)>,
+    ) {
+        all.push((whose, &mut self.source));
+        self.dependencies.iter_mut().for_each(|dependency| dependency.part.sources_mut(whose, all));
+    }
+}
+
 /// One `[[trigger.http]]`: a pattern and the component behind it.
 #[derive(Clone, Debug)]
 pub struct HttpTrigger {
@@ -48,6 +101,24 @@ pub struct HttpTrigger {
     pub raw_route: String,
     /// Who answers.
     pub component: ComponentId,
+    /// Who gets a request before, the outermost first.
+    pub middleware: Vec<Middleware>,
+    /// How the component is called.
+    pub executor: Executor,
+}
+
+/// How a component answers a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Executor {
+    /// With `wasi:http`.
+    #[default]
+    Http,
+    /// As a program that reads the request as CGI has it, and prints the answer.
+    Wagi {
+        /// Its arguments: `${SCRIPT_NAME}` in them is the path, and `${ARGS}` by itself all names and values of the
+        /// query.
+        arguments: Vec<String>,
+    },
 }
 
 /// One `[[trigger.redis]]`: a channel and the component that gets its messages.
@@ -90,8 +161,12 @@ pub struct StaticResponse {
 pub struct Component {
     /// Its id.
     pub id: ComponentId,
+    /// What is written about it.
+    pub about: About,
     /// Where its code is.
     pub source: Source,
+    /// Who answers imports of it.
+    pub dependencies: Vec<Dependency>,
     /// Its whole environment.
     pub environment: BTreeMap<String, String>,
     /// The variables it can read, resolved to their values as far as nobody must be asked for them.
@@ -119,7 +194,9 @@ impl Component {
     pub fn bare(id: ComponentId, source: Source) -> Self {
         Self {
             id,
+            about: About::default(),
             source,
+            dependencies: Vec::new(),
             environment: BTreeMap::new(),
             variables: BTreeMap::new(),
             files: Files::default(),
@@ -134,6 +211,30 @@ impl Component {
     }
 }
 
+/// What is written about an app or a component, and changes nothing of how it runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// `description`
+    pub description: Option<String>,
+    /// `authors`; of an app only.
+    pub authors: Vec<String>,
+    /// `targets`: environments it is meant for.
+    pub targets: Vec<serde_json::Value>,
+    /// `tool`: what tools keep there, each under its name. Tombolo's own part is read beside.
+    pub tools: BTreeMap<String, serde_json::Value>,
+}
+
+/// One of `[variables]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variable {
+    /// `description`
+    pub description: Option<String>,
+    /// `default`
+    pub default: Option<String>,
+    /// `secret`: its value is not to be shown.
+    pub is_secret: bool,
+}
+
 /// Where a component's code is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -146,6 +247,8 @@ pub enum Source {
         /// What it must be.
         digest: Digest,
     },
+    /// A package of a registry.
+    Package(Package),
 }
 
 /// Files a component can read.

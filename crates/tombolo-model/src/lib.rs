@@ -4,13 +4,16 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`assets`] and [`file_path`] (files it serves), [`file_glob`] (files it reads), [`template`], [`manifest`] (an application as it is written),
-//! [`runtime_config`], [`networking`], [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which
-//! addresses a grant opens), [`outbound`], [`route`] and [`site`], [`release`] (what is deployed).
+//! [`dependency`] (what is composed into its components), [`assets`] and [`file_path`] (files it serves), [`file_glob`]
+//! (files it reads), [`template`], [`manifest`] (an application as it is written), [`runtime_config`], [`networking`],
+//! [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which addresses a grant
+//! opens), [`outbound`], [`package`] (code of a registry), [`route`] and [`site`], [`release`] (what is deployed), [`quotas`]
+//! (what those who deploy may use).
 
 pub mod address;
 pub mod app;
 pub mod assets;
+pub mod dependency;
 pub mod digest;
 pub mod dotenv;
 pub mod endpoint;
@@ -21,6 +24,8 @@ pub mod manifest;
 pub mod name;
 pub mod networking;
 pub mod outbound;
+pub mod package;
+pub mod quotas;
 pub mod reach;
 pub mod release;
 pub mod route;
@@ -28,11 +33,17 @@ pub mod runtime_config;
 pub mod site;
 pub mod template;
 
-pub use app::{App, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse};
+pub use app::{
+    About, App, Component, Executor, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse,
+    Variable,
+};
 pub use assets::StaticAssets;
+pub use dependency::{Configuration, Dependency, DependencyName, Inherited, Middleware, Part};
 pub use digest::{Digest, DigestError};
 pub use endpoint::{Endpoint, Secret};
 pub use limits::{Isolation, Limits};
 pub use name::{AppKey, AppName, ComponentId, NameError, SiteName, TenantName};
+pub use package::{Package, PackageVersion};
+pub use quotas::Quotas;
 pub use release::Release;
 pub use runtime_config::{KeyValueStore, LlmApi, LlmCompute, RuntimeConfig};

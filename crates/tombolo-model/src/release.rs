@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Source};
-use crate::{ComponentId, Digest};
+use crate::{ComponentId, Dependency, Digest};
 
 /// Bytes in a document. One of 20,000 files has 3 MB.
 pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
@@ -107,18 +107,33 @@ impl Release {
     }
 }
 
-/// Where the code of a component is in a release, wherever it was built.
-pub fn code_path(component: &ComponentId) -> PathBuf {
-    format!(".components/{component}.wasm").into()
+/// All code of an app, whose it is, and where it is in a release, wherever it was built: that of its components, and
+/// of what is composed into them.
+pub fn code(app: &mut App) -> Vec<(&ComponentId, PathBuf, &mut Source)> {
+    let mut parts = BTreeMap::<&ComponentId, usize>::new();
+    let place = |(id, source)| {
+        // A component's own comes before its parts.
+        let part = parts.entry(id).or_default();
+        let path = if *part == 0 {
+            format!(".components/{id}.wasm")
+        } else {
+            format!(".components/{id}/{part}.wasm")
+        };
+        *part += 1;
+        (id, path.into(), source)
+    };
+    app.sources_mut().into_iter().map(place).collect()
 }
 
-/// Makes an app one of a release: its code is at [`code_path`]. What it names outside of its folder no release
+/// Makes an app one of a release: its code is where [`code`] says. What it names outside of its folder no release
 /// carries: each such thing is a reason against it.
 pub fn settle(app: &mut App) -> Vec<String> {
     let mut reasons = Vec::new();
+    for (_, path, source) in code(app) {
+        *source = Source::Path(path);
+    }
     let outside = |path: &Path| !path.components().all(|part| matches!(part, Part::Normal(_) | Part::CurDir));
-    for (id, component) in &mut app.components {
-        component.source = Source::Path(code_path(id));
+    for (id, component) in &app.components {
         for mount in component.files.mounts.iter().filter(|mount| outside(&mount.source)) {
             let path = mount.source.display();
             reasons.push(format!("component `{id}`: files: `{path}` is outside of the app's folder"));
@@ -156,6 +171,11 @@ pub fn capabilities(app: &App) -> BTreeSet<String> {
         }
         for name in component.variables.keys() {
             may(format!("variable `{name}`"));
+        }
+        for Dependency { name, inherited, .. } in &component.dependencies {
+            for configuration in inherited.iter() {
+                may(format!("`{}` for its dependency `{name}` too", configuration.field()));
+            }
         }
     }
     // The address may hold a password.

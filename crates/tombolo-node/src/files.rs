@@ -53,8 +53,11 @@ pub(crate) fn mount(
     root: &Path,
     state: &Path,
     component: &Component,
+    access: Access,
 ) -> Result<(Vec<Directory>, Option<Arc<Copies>>), FilesError> {
-    if !is_copied(root, component) {
+    // Who may write does so to copies, whatever is named.
+    let is_written = access == Access::Write && !component.files.is_empty();
+    if !is_written && !is_copied(root, component) {
         let direct = |mount: &FileMount| {
             let host = root.join(&mount.source);
             fs::read_dir(&host).map_err(at(&host))?;
@@ -70,7 +73,7 @@ pub(crate) fn mount(
         fs::create_dir_all(parent).map_err(at(parent))?;
         copy(source, &target).map_err(at(source))?;
     }
-    let directory = Directory { host: copies.0.clone(), guest: "/".to_owned(), access: Access::Read };
+    let directory = Directory { host: copies.0.clone(), guest: "/".to_owned(), access };
     Ok((vec![directory], Some(Arc::new(copies))))
 }
 
@@ -235,7 +238,8 @@ mod tests {
         // No process has this number: it is beyond the largest.
         let dead = state.join("files/2147483647-0");
         fs::create_dir_all(&dead).unwrap();
-        let (directories, copies) = mount(root.path(), &state, &component(&["*.txt"], &[], &[])).unwrap();
+        let (directories, copies) =
+            mount(root.path(), &state, &component(&["*.txt"], &[], &[]), Access::Read).unwrap();
         let host = directories[0].host.clone();
         assert_eq!(fs::read_to_string(host.join("a.txt")).unwrap(), "a.txt");
         assert!(!dead.exists());
@@ -244,10 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn who_may_write_does_so_to_copies() {
+        let root = app(&["data/a.json"]);
+        let state = root.path().join(".tombolo");
+        let folder = component(&[], &[], &[("data", "/d")]);
+        let (directories, _copies) = mount(root.path(), &state, &folder, Access::Write).unwrap();
+        assert!(directories[0].host.starts_with(&state) && directories[0].access == Access::Write);
+        assert!(directories[0].host.join("d/a.json").is_file());
+        let none = mount(root.path(), &state, &component(&[], &[], &[]), Access::Write).unwrap();
+        assert!(none.0.is_empty() && none.1.is_none());
+    }
+
+    #[test]
     fn what_is_not_there_is_named() {
         let root = app(&["a.txt"]);
         let absent = component(&[], &[], &[("absent", "/")]);
-        let error = mount(root.path(), &root.path().join(".tombolo"), &absent).unwrap_err();
+        let error = mount(root.path(), &root.path().join(".tombolo"), &absent, Access::Read).unwrap_err();
         assert!(error.path.ends_with("absent") && error.source.kind() == io::ErrorKind::NotFound);
     }
 }

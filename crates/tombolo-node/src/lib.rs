@@ -9,6 +9,7 @@ mod logs;
 mod messages;
 mod node;
 mod office;
+mod parts;
 mod platform;
 mod stage;
 mod trust;
@@ -16,6 +17,8 @@ mod trust;
 pub use load::LoadError;
 pub use node::{Node, NodeConfig, NodeError, Server};
 pub use platform::{Platform, PlatformConfig, PlatformError};
+/// What guests may do in their files.
+pub use tombolo_cap_wasi::Access;
 pub use tombolo_gateway::{Drain, GatewayConfig};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};
 pub use trust::{Trust, TrustError};

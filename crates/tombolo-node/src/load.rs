@@ -2,25 +2,26 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::files::{self, FilesError};
 use crate::messages::{self, Wanted};
+use crate::parts::{self, PartError};
 use crate::trust::Trust;
 use tombolo_cap_wasi::network::Names;
-use tombolo_cap_wasi::{Input, LogBudget, LogSender, Network, Outbound, Output, World};
+use tombolo_cap_wasi::{Access, Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Common, Egress, EgressConfig};
 use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
-    App, Component, ComponentId, HttpTrigger, Isolation, RedisTrigger, Source, StaticAssets,
+    App, Component, ComponentId, Executor, HttpTrigger, Isolation, Middleware, RedisTrigger, Source,
+    StaticAssets,
 };
 use tombolo_redis::{Address, AddressError};
-use tombolo_runtime::{Load, NotCalled, PrepareError, Runtime, Service, ServiceConfig, Trigger};
+use tombolo_runtime::{Allowance, Load, NotCalled, PrepareError, Runtime, Service, ServiceConfig, Trigger};
 
 /// Why an app cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// A component's code is somewhere this version does not go.
-    #[error("component `{component}`: `source` is a URL, and this version of tombolo reads files only")]
+    #[error("component `{component}`: its code is not in a file, and a node reads files only")]
     Remote {
         /// Whose code.
         component: ComponentId,
@@ -137,14 +138,24 @@ pub(crate) struct Loader<'a> {
     pub(crate) state: &'a Path,
     /// Given to every component, over its own.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// What components may do to copies of the files they read.
+    pub(crate) files: Access,
     /// Over what every component says.
     pub(crate) isolation: Option<Isolation>,
     /// What holds for connections of all components, and how they are encrypted.
     pub(crate) common: &'a Arc<Common>,
     pub(crate) trust: &'a Trust,
+    /// What its components have together with others.
+    pub(crate) allowance: Option<Arc<Allowance>>,
     pub(crate) logs: LogSender,
     /// When code comes into memory.
     pub(crate) load: Load,
+}
+
+/// What a component is called by, and how.
+enum Call<'a> {
+    Http(&'a Executor),
+    Redis,
 }
 
 /// An app that can be served.
@@ -159,11 +170,11 @@ pub(crate) struct Loaded {
 impl Loader<'_> {
     /// Prepares every component and directory that a trigger leads to, and tables routes and subscriptions.
     pub(crate) fn load(&self, app: &App) -> Result<Loaded, LoadError> {
-        let services = self.services(app)?;
-        let inside = AppInside::new(self.gateway, self.name(app), &services, app.spin_headers);
+        let mut services = self.services(app)?;
+        let by_id = by_id(app, &services);
+        let inside = AppInside::new(self.gateway, self.name(app), &by_id, app.spin_headers);
         let mut routes = self.routes(app, &services, &inside)?;
         let wanted = self.subscriptions(app, &inside)?;
-        let mut services: Vec<Arc<Service>> = services.into_values().collect();
         services.extend(wanted.values().map(|(_, taker)| Arc::clone(&taker.service)));
         // A component may be subscribed at more than one server.
         services.sort_unstable_by_key(Arc::as_ptr);
@@ -208,7 +219,7 @@ impl Loader<'_> {
                 .map_err(|reason| LoadError::Address { component: id.clone(), reason })?;
             let service = match services.get(id) {
                 Some(service) => Arc::clone(service),
-                None => Arc::new(self.service(app, &app.components[id], Trigger::Redis)?),
+                None => Arc::new(self.service(app, &app.components[id], &[], Call::Redis)?),
             };
             services.insert(id, Arc::clone(&service));
             let source = messages::Source {
@@ -223,19 +234,32 @@ impl Loader<'_> {
         Ok(wanted)
     }
 
-    /// Every component that answers HTTP, by its id.
-    fn services<'a>(&self, app: &'a App) -> Result<BTreeMap<&'a str, Arc<Service>>, LoadError> {
-        let mut services = BTreeMap::<&str, Arc<Service>>::new();
-        for HttpTrigger { component: id, .. } in &app.triggers {
-            if !services.contains_key(id.as_str()) {
-                services
-                    .insert(id.as_str(), Arc::new(self.service(app, &app.components[id], Trigger::Http)?));
-            }
+    /// Who answers each HTTP trigger. Triggers of one component share one if they have the same middleware and call it
+    /// in the same way.
+    fn services(&self, app: &App) -> Result<Vec<Arc<Service>>, LoadError> {
+        let mut services = Vec::<Arc<Service>>::new();
+        for trigger in &app.triggers {
+            let HttpTrigger { component, middleware, executor, .. } = trigger;
+            let same = |it: &HttpTrigger| {
+                it.component == *component && it.middleware == *middleware && it.executor == *executor
+            };
+            let known = app.triggers.iter().position(same).and_then(|first| services.get(first)).cloned();
+            services.push(match known {
+                Some(service) => service,
+                None => Arc::new(self.service(
+                    app,
+                    &app.components[component],
+                    middleware,
+                    Call::Http(executor),
+                )?),
+            });
         }
         for component in app.components.values() {
             let named = component.allowed_outbound_hosts.components();
             // In a host, case is nothing.
-            let answers = |callee: &str| services.keys().any(|id| id.eq_ignore_ascii_case(callee));
+            let answers = |callee: &str| {
+                app.triggers.iter().any(|it| it.component.as_str().eq_ignore_ascii_case(callee))
+            };
             let mut unanswered = named.filter(|(_, callee)| !answers(callee));
             if let Some((entry, callee)) = unanswered.next() {
                 let (component, callee, entry) = (component.id.clone(), callee.to_owned(), entry.to_owned());
@@ -249,19 +273,21 @@ impl Loader<'_> {
     fn routes(
         &self,
         app: &App,
-        services: &BTreeMap<&str, Arc<Service>>,
+        services: &[Arc<Service>],
         inside: &Arc<AppInside>,
     ) -> Result<Vec<Route<Target>>, LoadError> {
         let mut routes = Vec::new();
-        for trigger in &app.triggers {
-            let HttpTrigger { route: Some(pattern), raw_route, component: id } = trigger else { continue };
+        for (trigger, service) in app.triggers.iter().zip(services) {
+            let HttpTrigger { route: Some(pattern), raw_route, component: id, .. } = trigger else {
+                continue;
+            };
             let refuse = |_| LoadError::Route { route: raw_route.clone() };
             let spin = app.spin_headers.then(|| SpinRoute::new(raw_route, &app.base, pattern)).transpose();
             let spin = spin.map_err(refuse)?.map(Arc::new);
             // Who may send no requests pays nothing for those it does not send.
             let sends = !app.components[id].allowed_outbound_hosts.is_empty();
             let inside = sends.then(|| Arc::clone(inside));
-            let answerer = Answerer::Component { service: Arc::clone(&services[id.as_str()]), spin, inside };
+            let answerer = Answerer::Component { service: Arc::clone(service), spin, inside };
             routes.push(self.route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
         Ok(routes)
@@ -277,14 +303,28 @@ impl Loader<'_> {
         Ok(self.route(app, &assets.route, part, Answerer::Assets(Arc::new(opened))))
     }
 
-    fn service(&self, app: &App, component: &Component, trigger: Trigger) -> Result<Service, LoadError> {
+    fn service(
+        &self,
+        app: &App,
+        component: &Component,
+        middleware: &[Middleware],
+        call: Call<'_>,
+    ) -> Result<Service, LoadError> {
+        let (trigger, arguments) = match call {
+            Call::Http(Executor::Http) => (Trigger::Http, Vec::new()),
+            Call::Http(Executor::Wagi { arguments }) => (Trigger::Wagi, arguments.clone()),
+            Call::Redis => (Trigger::Redis, Vec::new()),
+        };
         let id = || component.id.clone();
+        let failed = |error| match error {
+            PartError::Read { path, source } => LoadError::Read { component: id(), path, source },
+            PartError::Remote => LoadError::Remote { component: id() },
+        };
+        let read = parts::read(self.root, component, middleware).map_err(failed)?;
         let Source::Path(path) = &component.source else {
             return Err(LoadError::Remote { component: id() });
         };
         let path = self.root.join(path);
-        let failed = |source| LoadError::Read { component: id(), path: path.clone(), source };
-        let bytes = fs::read(&path).map_err(failed)?;
         let outbound = Arc::new(component.allowed_outbound_hosts.clone());
         let egress = Egress::new(EgressConfig {
             allowed: Arc::clone(&outbound),
@@ -295,15 +335,16 @@ impl Loader<'_> {
         });
         let grants = Grants::of(self.capabilities, &app.name, component, &egress)?;
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
-        let again = path.clone();
-        let origin = Box::new(move || fs::read(&again));
-        let prepared = self.runtime.prepare(&bytes, origin, self.load).map_err(failed)?;
+        let (root, again, before) = (self.root.to_owned(), component.clone(), middleware.to_owned());
+        let origin = Box::new(move || Ok(parts::read(&root, &again, &before)?));
+        let prepared = self.runtime.prepare(&read, origin, self.load).map_err(failed)?;
         let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
         let failed = |FilesError { path, source }| LoadError::Read { component: id(), path, source };
-        let (directories, copies) = files::mount(self.root, self.state, component).map_err(failed)?;
+        let (directories, copies) =
+            files::mount(self.root, self.state, component, self.files).map_err(failed)?;
         let config = ServiceConfig {
             world: World {
-                arguments: Vec::new(),
+                arguments,
                 environment: self.environment(component),
                 directories,
                 keeper: copies.map(|copies| copies as Arc<dyn Any + Send + Sync>),
@@ -314,6 +355,7 @@ impl Loader<'_> {
                     ..Network::default()
                 }),
                 input: Input::Empty,
+                printer: None,
                 output: Output::Logged {
                     component: match self.place {
                         Some(place) => format!("{place}/{}", component.id).into(),
@@ -327,6 +369,7 @@ impl Loader<'_> {
             grants: Arc::new(grants),
             limits: component.limits.clone(),
             isolation: self.isolation.unwrap_or(component.isolation),
+            allowance: self.allowance.clone(),
         };
         let service = Service::new(prepared, config, trigger);
         service.map_err(|reason| LoadError::NotCalled { component: id(), path, reason })
@@ -346,6 +389,17 @@ impl Loader<'_> {
         environment.extend(self.environment.clone());
         environment.into_iter().collect()
     }
+}
+
+/// Who answers a request to each component from within the app: it as its private trigger has it, or else its first.
+fn by_id<'a>(app: &'a App, services: &[Arc<Service>]) -> BTreeMap<&'a str, Arc<Service>> {
+    let mut by_id = BTreeMap::new();
+    let triggers = || app.triggers.iter().zip(services);
+    let (private, routed) = (triggers().filter(|it| it.0.route.is_none()), triggers());
+    for (trigger, service) in private.chain(routed) {
+        by_id.entry(trigger.component.as_str()).or_insert_with(|| Arc::clone(service));
+    }
+    by_id
 }
 
 /// What an error calls it.

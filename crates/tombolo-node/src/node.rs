@@ -17,6 +17,7 @@ use tombolo_cap_postgres::Postgres;
 use tombolo_cap_redis::Redis;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::{self as variables, Variables};
+use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
 use tombolo_egress::Common;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
@@ -54,6 +55,9 @@ pub struct NodeConfig {
     pub sqlite_at_start: Vec<String>,
     /// Given to every component, over its own environment.
     pub environment: BTreeMap<String, String>,
+    /// What components may do in the files they read: if they may write, each has copies of its own until it is loaded
+    /// anew, and what it writes there is bounded by nothing but the disk.
+    pub files: Access,
     /// How requests of every component are kept apart, over what the app says.
     pub isolation: Option<Isolation>,
     /// What holds for guests' connections to other hosts.
@@ -96,6 +100,7 @@ struct Parts {
     root: PathBuf,
     state: PathBuf,
     environment: BTreeMap<String, String>,
+    files: Access,
     isolation: Option<Isolation>,
     common: Arc<Common>,
     trust: Trust,
@@ -112,9 +117,11 @@ impl Parts {
             root: &self.root,
             state: &self.state,
             environment: &self.environment,
+            files: self.files,
             isolation: self.isolation,
             common: &self.common,
             trust: &self.trust,
+            allowance: None,
             logs: self.logs.sender(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
@@ -157,6 +164,7 @@ impl Node {
             state,
             artefacts,
             environment,
+            files,
             isolation,
             networking,
             trust,
@@ -190,6 +198,7 @@ impl Node {
             root,
             state,
             environment,
+            files,
             isolation,
             common: Common::new(&networking),
             trust,

@@ -14,9 +14,9 @@ use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_control::{Control, ControlConfig, ControlError};
-use tombolo_egress::Common;
 use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published};
-use tombolo_model::networking::{BlockedNetworks, Networking};
+use tombolo_model::Quotas;
+use tombolo_model::networking::BlockedNetworks;
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_runtime::{Compiler, EngineConfig, Runtime};
 
@@ -43,6 +43,8 @@ pub struct PlatformConfig {
     pub private: PrivateNetworks,
     /// Releases of an app that are kept, besides what is served.
     pub releases_max: usize,
+    /// What a tenant may use for which nothing else was said.
+    pub quotas: Quotas,
     /// Settings of the engine.
     pub engine: EngineConfig,
     /// Where components are compiled.
@@ -110,7 +112,8 @@ impl Platform {
             gateway: gateway.clone(),
             subscriptions: Arc::clone(&subscriptions),
             logs: Arc::clone(&logs),
-            common: Common::new(&Networking { blocked, ..Networking::default() }),
+            blocked,
+            quotas: config.quotas.clone(),
             trust: Trust::default(),
             folder: data.join("tenants"),
             tenants: Mutex::default(),
@@ -120,6 +123,7 @@ impl Platform {
             domain: config.domain,
             port: Some(address.port()).filter(|port| *port != 80),
             releases_max: config.releases_max,
+            quotas: config.quotas,
         };
         let control = tokio::task::spawn_blocking(|| Control::open(config, apps)).await;
         let control = control.map_err(|error| ControlError::Start { reason: error.to_string() })??;

@@ -2,21 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_cap_kv::Kv;
 use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
+use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
-use tombolo_control::{Candidate, Served, Stage};
+use tombolo_control::{Candidate, Served, Stage, TenantUsage};
 use tombolo_egress::Common;
 use tombolo_gateway::{Gateway, Published};
+use tombolo_model::networking::{BlockedNetworks, Networking};
 use tombolo_model::site::{Site, Sites, Split};
-use tombolo_model::{KeyValueStore, TenantName};
-use tombolo_runtime::{Load, Runtime};
+use tombolo_model::{KeyValueStore, Quotas, TenantName};
+use tombolo_runtime::{Allowance, Load, Runtime};
 
 use crate::load::{Loaded, Loader};
 use crate::logs::Logs;
@@ -30,9 +34,11 @@ pub(crate) struct Apps {
     pub(crate) gateway: Gateway,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) logs: Arc<Logs>,
-    /// What holds for connections of all of them, and how they are encrypted.
-    pub(crate) common: Arc<Common>,
+    /// Where no connection of any of them goes, and how they are encrypted.
+    pub(crate) blocked: BlockedNetworks,
     pub(crate) trust: Trust,
+    /// What a tenant may use for which nothing else was said.
+    pub(crate) quotas: Quotas,
     /// Where tenants keep their data, a folder for each.
     pub(crate) folder: PathBuf,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
@@ -43,24 +49,73 @@ pub(crate) struct Tenant {
     /// Where it keeps its data.
     state: PathBuf,
     capabilities: Vec<Arc<dyn AnyCapability>>,
+    allowance: Arc<Allowance>,
+    /// What holds for its connections to other hosts: made anew with another bound, for releases from then on.
+    common: Mutex<(Option<u32>, Arc<Common>)>,
+    store_bytes_max: Arc<AtomicU64>,
 }
 
 impl Tenant {
-    fn new(state: PathBuf) -> Self {
+    fn new(state: PathBuf, quotas: &Quotas, blocked: &BlockedNetworks) -> Self {
+        let store_bytes_max = Arc::new(AtomicU64::new(quotas.store_bytes_max().unwrap_or(u64::MAX)));
         let key_value = KeyValueStore::File(state.join(KEY_VALUE_FILE));
         let stores = BTreeMap::from([(tombolo_cap_kv::DEFAULT_LABEL.to_owned(), key_value)]);
-        let sqlite = Sqlite::new(state.join(SQLITE_FOLDER), BTreeMap::new());
+        let sqlite =
+            Sqlite::new(state.join(SQLITE_FOLDER), BTreeMap::new()).bounded(Arc::clone(&store_bytes_max));
+        let stores = Kv::new(stores).bounded(Arc::clone(&store_bytes_max));
+        let connections_max = quotas.outbound_connections_max;
         Self {
-            capabilities: capabilities(Kv::new(stores), sqlite, Variables::new(Vec::new()), Llm::new(None)),
+            capabilities: capabilities(stores, sqlite, Variables::new(Vec::new()), Llm::new(None)),
             state,
+            allowance: Allowance::new(quotas),
+            common: Mutex::new((connections_max, common(connections_max, blocked))),
+            store_bytes_max,
         }
     }
+
+    fn allow(&self, quotas: &Quotas, blocked: &BlockedNetworks) {
+        self.allowance.set(quotas);
+        self.store_bytes_max.store(quotas.store_bytes_max().unwrap_or(u64::MAX), Ordering::Relaxed);
+        let mut known = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != quotas.outbound_connections_max {
+            *known = (quotas.outbound_connections_max, common(quotas.outbound_connections_max, blocked));
+        }
+    }
+
+    fn common(&self) -> Arc<Common> {
+        Arc::clone(&self.common.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    fn usage(&self) -> TenantUsage {
+        TenantUsage {
+            requests: self.allowance.requests(),
+            memory_bytes: self.allowance.memory_bytes(),
+            cpu_ms: u64::try_from(self.allowance.cpu().as_millis()).unwrap_or(u64::MAX),
+            store_bytes: bytes_in(&self.state.join(KEY_VALUE_FILE))
+                + bytes_in(&self.state.join(SQLITE_FOLDER)),
+            apps: 0,
+        }
+    }
+}
+
+fn common(connections_max: Option<u32>, blocked: &BlockedNetworks) -> Arc<Common> {
+    Common::new(&Networking { blocked: blocked.clone(), connections_max, ..Networking::default() })
+}
+
+/// Bytes of a file, or of all files in a folder; what cannot be looked at, or goes meanwhile, has none.
+fn bytes_in(path: &Path) -> u64 {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| bytes_in(&entry.path())).sum()
 }
 
 impl Apps {
     fn tenant(&self, name: &TenantName) -> Arc<Tenant> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Tenant::new(self.folder.join(name.as_str())));
+        let new = || Arc::new(Tenant::new(self.folder.join(name.as_str()), &self.quotas, &self.blocked));
         Arc::clone(tenants.entry(name.clone()).or_insert_with(new))
     }
 }
@@ -81,9 +136,11 @@ impl Stage for Apps {
             root: tree,
             state: &tenant.state,
             environment: &BTreeMap::new(),
+            files: Access::Read,
             isolation: None,
-            common: &self.common,
+            common: &tenant.common(),
             trust: &self.trust,
+            allowance: Some(Arc::clone(&tenant.allowance)),
             logs: self.logs.sender(),
             load: if is_one_of_many { Load::Later } else { Load::Now },
         };
@@ -97,6 +154,15 @@ impl Stage for Apps {
             // Where the node keeps things is nothing to whoever deploys.
             vec![text.replace(&format!("{}/", tree.display()), "")]
         })
+    }
+
+    fn allow(&self, tenant: &TenantName, quotas: &Quotas) {
+        self.tenant(tenant).allow(quotas, &self.blocked);
+    }
+
+    fn usage(&self, tenant: &TenantName) -> TenantUsage {
+        let known = self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
+        known.map(|tenant| tenant.usage()).unwrap_or_default()
     }
 
     fn publish(&self, served: &[Served<Self::Prepared>]) {

@@ -114,13 +114,14 @@ fn service(
     isolation: Isolation,
 ) -> Result<Arc<Service>, Box<dyn std::error::Error>> {
     let origin = Box::new(|| Err(io::ErrorKind::NotFound.into()));
-    let prepared = runtime.prepare(&bytes, origin, Load::Now)?;
+    let prepared = runtime.prepare(&bytes.into(), origin, Load::Now)?;
     let config = ServiceConfig {
         world: World::none(),
         outbound: Outbound::none(),
         grants: Arc::new(Grants::default()),
         limits: Limits::DEFAULT,
         isolation,
+        allowance: None,
     };
     Ok(Arc::new(Service::new(prepared, config, Trigger::Http)?))
 }

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, wait
 use tombolo_capability::Abi;
 use wasmtime::Engine;
 
+use crate::compose::{self, Bundle};
 use crate::engine::{Interruption, settings};
 use crate::inspect;
 use crate::prepare::PrepareError;
@@ -71,7 +72,7 @@ pub struct Job {
 /// What comes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
-    /// A component; a module of WASI 0.1 is adapted first.
+    /// A component; a module of WASI 0.1 is adapted first, parts are composed.
     Component,
     /// A core module.
     Module,
@@ -127,6 +128,12 @@ fn compile(engine: &Engine, product: Product, wasm: &[u8]) -> Result<Vec<u8>, Pr
     let failed = |error: wasmtime::Error| PrepareError::Compile { reason: format!("{error:#}") };
     match product {
         Product::Module => engine.precompile_module(wasm).map_err(failed),
+        Product::Component if compose::is_bundle(wasm) => {
+            let bundle = Bundle::decode(wasm).ok_or_else(|| PrepareError::Compile {
+                reason: "its parts did not arrive as they were sent".to_owned(),
+            })?;
+            engine.precompile_component(&bundle.compose()?).map_err(failed)
+        }
         Product::Component => {
             let found = inspect::inspect(wasm)?;
             engine.precompile_component(&inspect::component(wasm, &found)?).map_err(failed)

@@ -13,8 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tombolo_capability::{Abi, AnyCapability, Guest};
-use wasmtime::component::Linker;
+use tombolo_capability::{Abi, Access, AnyCapability, Guest};
+use tombolo_model::Inherited;
+use wasmtime::component::{Component, Linker};
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmBacktraceDetails,
@@ -94,21 +95,34 @@ pub(crate) struct AbiEngine {
     pub(crate) is_first: bool,
     capabilities: Arc<[Arc<dyn AnyCapability>]>,
     linker: OnceLock<Linker<Guest>>,
+    /// The same, and what parts of a component find that inherit less than it was granted.
+    composed: OnceLock<Linker<Guest>>,
 }
 
 impl AbiEngine {
-    /// What components import: WASI and all capabilities. Made when the first component asks; a core
-    /// module never does.
-    pub(crate) fn linker(&self) -> wasmtime::Result<&Linker<Guest>> {
-        if let Some(made) = self.linker.get() {
+    /// What a component imports: WASI and all capabilities. Made when the first component asks; a core
+    /// module never does, and what is denied is linked for the first that imports some of it.
+    pub(crate) fn linker(&self, component: &Component) -> wasmtime::Result<&Linker<Guest>> {
+        let ty = component.component_type();
+        let is_denied = ty.imports(&self.engine).any(|(name, _)| Access::of(name).0 == Access::Denied);
+        let (place, accesses) = match is_denied {
+            false => (&self.linker, &[Access::Granted][..]),
+            true => (&self.composed, &[Access::Granted, Access::Denied][..]),
+        };
+        if let Some(made) = place.get() {
             return Ok(made);
         }
         let mut linker = Linker::new(&self.engine);
-        tombolo_cap_wasi::link(self.abi, &mut linker)?;
-        for capability in &*self.capabilities {
-            capability.link(self.abi, &mut linker)?;
+        for access in accesses {
+            match access {
+                Access::Granted => tombolo_cap_wasi::link(self.abi, &mut linker)?,
+                Access::Denied => tombolo_cap_wasi::link_denied(self.abi, &mut linker)?,
+            }
+            for capability in &*self.capabilities {
+                capability.link(self.abi, *access, &mut linker)?;
+            }
         }
-        Ok(self.linker.get_or_init(|| linker))
+        Ok(place.get_or_init(|| linker))
     }
 }
 
@@ -208,8 +222,24 @@ impl Engines {
 
     /// Whether a component of `abi` finds the interface it imports as `name`.
     pub(crate) fn provides(&self, abi: Abi, name: &str) -> bool {
-        tombolo_cap_wasi::provides(abi, name)
-            || self.0.capabilities.iter().any(|capability| capability.interfaces(abi).contains(&name))
+        let (_, interface) = Access::of(name);
+        tombolo_cap_wasi::provides(abi, interface)
+            || self.0.capabilities.iter().any(|capability| capability.interfaces(abi).contains(&interface))
+    }
+
+    /// The interfaces, without versions, that a part of a component has not which inherits so much of its grants.
+    pub(crate) fn denied(&self, inherited: &Inherited) -> Vec<String> {
+        let wasi = tombolo_cap_wasi::configured();
+        let denied = wasi.filter(|(_, configuration)| !inherited.has(*configuration));
+        let mut denied: Vec<String> = denied.map(|(interface, _)| interface.to_owned()).collect();
+        for capability in self.0.capabilities.iter().filter(|it| !inherited.has(it.configuration())) {
+            let interfaces = [Abi::Sync, Abi::Async].map(|abi| capability.interfaces(abi));
+            let needed = interfaces.into_iter().flatten().filter(|name| !capability.types().contains(name));
+            denied.extend(needed.map(|name| name.split('@').next().unwrap_or(name).to_owned()));
+        }
+        denied.sort_unstable();
+        denied.dedup();
+        denied
     }
 
     fn place(&self, abi: Abi) -> &Place {
@@ -224,7 +254,8 @@ impl Engines {
             self.0.ticker.tick(engine.weak());
         }
         let capabilities = Arc::clone(&self.0.capabilities);
-        let made = Arc::new(AbiEngine { engine, abi, is_first, capabilities, linker: OnceLock::new() });
+        let (linker, composed) = Default::default();
+        let made = Arc::new(AbiEngine { engine, abi, is_first, capabilities, linker, composed });
         self.place(abi).current.store(Some(Arc::clone(&made)));
         made
     }

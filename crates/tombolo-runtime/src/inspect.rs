@@ -82,6 +82,17 @@ pub enum Version {
     Wasi03,
 }
 
+impl Inspection {
+    /// Which engine it needs as a component, where `bytes` are what was looked at.
+    pub fn abi(&self, bytes: &[u8]) -> Abi {
+        match self.kind {
+            // It becomes a component that has no native async.
+            Kind::Wasi01(_) => Abi::Sync,
+            _ => abi(bytes),
+        }
+    }
+}
+
 /// Why a file is not WebAssembly that can run here.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {

@@ -14,6 +14,7 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::p3::bindings::{Service as Handler, ServicePre};
 
+use crate::command::Program;
 use crate::inspect;
 use crate::messages::Subscriber;
 use crate::service::Place;
@@ -36,6 +37,8 @@ const LEFT_MAX: usize = 64;
 pub(crate) enum Role {
     /// It answers requests.
     Http(inspect::Handler),
+    /// It is a program that answers requests.
+    Wagi(inspect::Version),
     /// It takes messages.
     Redis(inspect::Redis),
 }
@@ -47,6 +50,7 @@ pub(crate) enum Pre {
     /// Of the snapshot that came before.
     Snapshot(snapshot::ProxyPre<Guest>),
     Wasi03(ServicePre<Guest>),
+    Program(Program),
     Subscriber(Subscriber),
 }
 
@@ -57,6 +61,7 @@ impl Pre {
             Self::Wasi02(pre) => pre.instance_pre(),
             Self::Snapshot(pre) => pre.instance_pre(),
             Self::Wasi03(pre) => pre.instance_pre(),
+            Self::Program(program) => program.code(),
             Self::Subscriber(subscriber) => subscriber.code(),
         }
     }
@@ -67,6 +72,7 @@ impl Pre {
             Role::Http(inspect::Handler::Wasi02) => ProxyPre::new(pre).map(Self::Wasi02),
             Role::Http(inspect::Handler::Snapshot) => snapshot::ProxyPre::new(pre).map(Self::Snapshot),
             Role::Http(inspect::Handler::Wasi03) => ServicePre::new(pre).map(Self::Wasi03),
+            Role::Wagi(version) => Program::new(version, pre).map(Self::Program),
             Role::Redis(redis) => Subscriber::new(redis, pre).map(Self::Subscriber),
         }
     }
@@ -85,7 +91,9 @@ impl Incoming {
         match pre {
             Pre::Wasi02(pre) => pre.instantiate_async(store).await.map(Self::Wasi02),
             Pre::Snapshot(pre) => pre.instantiate_async(store).await.map(Self::Snapshot),
-            Pre::Wasi03(_) | Pre::Subscriber(_) => unreachable!("called for components of WASI 0.2"),
+            Pre::Wasi03(_) | Pre::Program(_) | Pre::Subscriber(_) => {
+                unreachable!("called for components of WASI 0.2")
+            }
         }
     }
 

@@ -4,8 +4,11 @@
 //! [`Prepared`] component, compiled once and cached; a [`Service`] answers HTTP requests with a
 //! fresh instance each; [`command`] and [`invoke`] run programs and functions.
 
+mod artefact;
+mod cgi;
 pub mod command;
 pub mod compile;
+pub mod compose;
 mod engine;
 mod exchange;
 pub mod inspect;
@@ -20,6 +23,7 @@ mod totals;
 mod trigger;
 
 pub use compile::Compiler;
+pub use compose::Parts;
 pub use engine::{Allocation, EngineConfig, Interruption, Pool};
 pub use exchange::{BodyError, ResponseBody};
 pub use messages::{Delivery, Placed};
@@ -28,6 +32,8 @@ pub use service::{Caller, Service, ServiceConfig, ServiceError};
 pub use survey::{Survey, survey};
 /// What requests of a guest to its own app go through, and what they carry.
 pub use tombolo_cap_wasi::{Inside, Part as InsidePart, Sent};
+/// What a tenant has together.
+pub use tombolo_capability::{Allowance, Exhausted};
 /// What one request used.
 pub use tombolo_capability::{Meter, Usage};
 pub use totals::{Sum, Totals};

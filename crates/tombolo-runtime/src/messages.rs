@@ -130,7 +130,9 @@ impl Service {
     ) -> wasmtime::Result<GuestFuture> {
         let subscriber = match pre {
             Pre::Subscriber(subscriber) => subscriber.clone(),
-            Pre::Wasi02(_) | Pre::Snapshot(_) | Pre::Wasi03(_) => unreachable!("called for subscribers"),
+            Pre::Wasi02(_) | Pre::Snapshot(_) | Pre::Wasi03(_) | Pre::Program(_) => {
+                unreachable!("called for subscribers")
+            }
         };
         let mut store = self.store(subscriber.code(), caller)?;
         Ok(Box::pin(async move {

@@ -1,20 +1,21 @@
 //! From a file to something that can be instantiated in microseconds.
 
-use std::hash::{Hash, Hasher};
+use std::borrow::Cow;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_cap_wasi::adapt::AdaptError;
 use tombolo_cap_wasi::candidate::CandidateError;
-use tombolo_capability::{Abi, AnyCapability, Guest, Turns};
+use tombolo_capability::{Abi, Access, AnyCapability, Guest, Turns};
 use tombolo_model::Digest;
 use tombolo_store::{ArtefactCache, Miss};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Module};
 
+use crate::artefact::{Compiled, key, of_bytes, places};
 use crate::compile::{Compiler, Job, Product};
+use crate::compose::{ComposeError, Parts};
 use crate::engine::{AbiEngine, EngineConfig, Engines, Interruption};
 use crate::inspect::{self, InspectError, Kind, Redis};
 use crate::shares::Shares;
@@ -57,8 +58,8 @@ pub(crate) struct Cold {
     places: AtomicU32,
 }
 
-/// Where the bytes of a component can be read again, should the cache have lost what was compiled.
-pub type Origin = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
+/// Where the bytes of a component, and of its parts, can be read again, should the cache have lost what was compiled.
+pub type Origin = Box<dyn Fn() -> io::Result<Parts> + Send + Sync>;
 
 /// When the code of a component comes into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,9 @@ pub enum PrepareError {
     /// It is of a release candidate, and broken.
     #[error(transparent)]
     Candidate(#[from] CandidateError),
+    /// It is composed of others, and they do not go together.
+    #[error(transparent)]
+    Compose(Box<ComposeError>),
     /// It is a core module where a component is needed.
     #[error("this is a core module without WASI: it can only be run, with `tombolo run --invoke FUNCTION`")]
     CoreModule,
@@ -128,6 +132,12 @@ pub enum PrepareError {
     },
 }
 
+impl From<ComposeError> for PrepareError {
+    fn from(error: ComposeError) -> Self {
+        Self::Compose(Box::new(error))
+    }
+}
+
 impl Runtime {
     /// Engines of these settings, whose components can import WASI and `capabilities`. Without a
     /// cache, every file is compiled anew.
@@ -163,15 +173,15 @@ impl Runtime {
         let _ = self.shared.engines.get(Abi::Sync);
     }
 
-    /// Prepares the component, or the WASI 0.1 module, in `bytes`, which `origin` reads again. Takes
-    /// as long as compiling does: never call it on the request path.
+    /// Prepares the component, or the WASI 0.1 module, in `parts`, with all that is composed into it; `origin` reads
+    /// them again. Takes as long as compiling does: never call it on the request path.
     ///
     /// # Errors
     ///
     /// Why it cannot run here; all missing imports at once.
-    pub fn prepare(&self, bytes: &[u8], origin: Origin, load: Load) -> Result<Prepared, PrepareError> {
-        let bytes = inspect::binary(bytes)?;
-        let found = inspect::inspect(&bytes)?;
+    pub fn prepare(&self, parts: &Parts, origin: Origin, load: Load) -> Result<Prepared, PrepareError> {
+        let own = inspect::binary(&parts.bytes)?;
+        let mut found = inspect::inspect(&own)?;
         if found.kind == Kind::Module {
             return Err(PrepareError::CoreModule);
         }
@@ -182,19 +192,21 @@ impl Runtime {
         if handlers.len() > 1 {
             return Err(PrepareError::Handlers { names: handlers });
         }
+        let bytes = self.bundle(parts)?;
         let digest = Digest::of(&bytes);
         // A WASI 0.1 module becomes a component that has no native async. Of a component, its types
-        // say. Either way the key is of the bytes as given: a warm start adapts nothing.
-        let abi = match found.kind {
-            Kind::Wasi01(_) => Abi::Sync,
-            _ => inspect::abi(&bytes),
-        };
+        // say. Either way the key is of the bytes as given: a warm start adapts and composes nothing.
+        let abi = parts.abi(found.abi(&own))?;
         let engine = self.engine(abi)?;
         let key = key(&engine.engine, "component", &digest);
         let cold = Cold { runtime: self.clone(), abi, key, digest, origin, places: AtomicU32::new(1) };
         // What is in the cache was resolved before it got there, by this version. Only what a module
         // of WASI 0.1 is, nobody knows before it is a component.
         let adapted = matches!(found.kind, Kind::Wasi01(_));
+        if !parts.middleware.is_empty() {
+            // Whatever the component exports, the first of them exports that alone.
+            (found.kind, found.exports) = (Kind::Http(inspect::Handler::Wasi03), Vec::new());
+        }
         if load == Load::Later && !adapted && self.has(&cold.key) {
             let redis = Redis::of(found.exports.iter().map(String::as_str));
             return Ok(Prepared { kind: found.kind, redis, warm: None, cold });
@@ -204,6 +216,11 @@ impl Runtime {
         let exports: Vec<&str> = ty.exports(&engine.engine).map(|(name, _)| name).collect();
         let kind = exported(&exports).unwrap_or(found.kind);
         Ok(Prepared { kind, redis: Redis::of(exports), warm: Some(pre), cold })
+    }
+
+    /// What is compiled of `parts`.
+    fn bundle<'a>(&self, parts: &'a Parts) -> Result<Cow<'a, [u8]>, InspectError> {
+        parts.bundle(&|inherited| self.shared.engines.denied(inherited))
     }
 
     fn has(&self, key: &Digest) -> bool {
@@ -285,9 +302,12 @@ impl Runtime {
     /// Why a component does not resolve: all interfaces there are not, or else what does not fit.
     fn missing(&self, engine: &AbiEngine, component: &Component, error: &wasmtime::Error) -> PrepareError {
         let imports = component.component_type();
-        let names = imports.imports(&engine.engine).map(|(name, _)| name.to_owned());
-        let provides = |name: &String| self.shared.engines.provides(engine.abi, name);
-        let missing: Vec<String> = names.filter(|name| !provides(name)).collect();
+        let names = imports.imports(&engine.engine).map(|(name, _)| name);
+        let missing = names.filter(|name| !self.shared.engines.provides(engine.abi, name));
+        // Whether a part of it would have had it or not.
+        let mut missing: Vec<String> = missing.map(|name| Access::of(name).1.to_owned()).collect();
+        missing.sort_unstable();
+        missing.dedup();
         match missing.is_empty() {
             true => PrepareError::MissingImports { names: vec![format!("{error:#}")] },
             false => PrepareError::MissingImports { names: missing },
@@ -336,10 +356,10 @@ impl Cold {
     pub(crate) fn load(&self) -> Result<InstancePre<Guest>, PrepareError> {
         let again = || {
             let gone = |reason: String| PrepareError::Gone { reason };
-            let bytes = (self.origin)().map_err(|error| gone(error.to_string()))?;
-            let binary = inspect::binary(&bytes)?;
-            match Digest::of(&binary) == self.digest {
-                true => Ok(binary.into_owned().into()),
+            let parts = (self.origin)().map_err(|error| gone(error.to_string()))?;
+            let bytes = self.runtime.bundle(&parts)?;
+            match Digest::of(&bytes) == self.digest {
+                true => Ok(bytes.into_owned().into()),
                 false => Err(gone("the file was changed since".to_owned())),
             }
         };
@@ -367,7 +387,7 @@ impl Cold {
         let engine = self.runtime.engine(self.abi)?;
         let artefact = pre.component().serialize().map_err(failed)?;
         let component: Component = of_bytes(&engine.engine, &artefact)?;
-        engine.linker().and_then(|linker| linker.instantiate_pre(&component)).map_err(failed)
+        engine.linker(&component).and_then(|linker| linker.instantiate_pre(&component)).map_err(failed)
     }
 
     /// Whether the engine with the pool is there; begins to make it if it is not.
@@ -385,10 +405,10 @@ impl Cold {
     ) -> Result<(Component, InstancePre<Guest>), PrepareError> {
         let runtime = &self.runtime;
         let engine = &*runtime.engine(self.abi)?;
-        let linker = engine.linker();
-        let linker = linker.map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })?;
         let resolve = |component: &Component| {
             self.places.store(places(component), Relaxed);
+            let linker = engine.linker(component);
+            let linker = linker.map_err(|error| PrepareError::Engine { reason: format!("{error:#}") })?;
             let pre = linker.instantiate_pre(component);
             pre.map_err(|error| runtime.missing(engine, component, &error))
         };
@@ -410,16 +430,6 @@ impl Cold {
     }
 }
 
-/// Places an instance of a component takes, of a pool that has one memory and eight tables for each.
-fn places(component: &Component) -> u32 {
-    let required = component.resources_required();
-    required.map_or(1, |required| required.num_memories.max(required.num_tables.div_ceil(8)).max(1))
-}
-
-fn of_bytes<C: Compiled>(engine: &Engine, artefact: &[u8]) -> Result<C, PrepareError> {
-    C::of_bytes(engine, artefact).map_err(|error| PrepareError::Compile { reason: format!("{error:#}") })
-}
-
 /// What a compiled component is: a module of WASI 0.1 shows it only now.
 fn exported(exports: &[&str]) -> Option<Kind> {
     use inspect::{Handler, Version};
@@ -438,59 +448,6 @@ fn exported(exports: &[&str]) -> Option<Kind> {
         Redis::of(exports.iter().copied()).map(Kind::Redis)
     }
 }
-
-/// What an artefact depends on: the component, and everything of the engine that shapes its code,
-/// its version, its settings and the features of this processor among them.
-fn key(engine: &Engine, kind: &str, digest: &Digest) -> Digest {
-    let mut settings = Bytes::default();
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    let version = concat!("tombolo ", env!("CARGO_PKG_VERSION"));
-    Digest::of_parts([version.as_bytes(), kind.as_bytes(), digest.as_bytes().as_slice(), &settings.0])
-}
-
-/// A hasher that keeps what it is given, so that the key is a digest of it and not of 64 bits.
-#[derive(Default)]
-struct Bytes(Vec<u8>);
-
-impl Hasher for Bytes {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
-/// Code of the engine, of either kind.
-trait Compiled: Sized {
-    /// `artefact` is what this program's compiler just made for this engine.
-    fn of_bytes(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Self>;
-    /// `path` is what the artefact cache just gave for this engine's key.
-    fn of_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self>;
-}
-
-macro_rules! compiled {
-    ($kind:ty) => {
-        #[expect(unsafe_code, reason = "an artefact is native code; where it came from is proven here")]
-        impl Compiled for $kind {
-            fn of_bytes(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Self> {
-                // SAFETY: the bytes were made by this program's compiler, in this process or in one that
-                // this process started, and came over a pipe between the two.
-                unsafe { <$kind>::deserialize(engine, artefact) }
-            }
-
-            fn of_file(engine: &Engine, path: &Path) -> wasmtime::Result<Self> {
-                // SAFETY: the cache proved that this user alone can write the file and that its
-                // bytes have the digest under which this program saved them; it replaces files and
-                // never changes one.
-                unsafe { <$kind>::deserialize_file(engine, path) }
-            }
-        }
-    };
-}
-compiled!(Component);
-compiled!(Module);
 
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

@@ -1,5 +1,7 @@
 //! A component that answers HTTP, with a fresh instance for every request.
 
+mod place;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -8,9 +10,9 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tombolo_cap_wasi::{Inside, Outbound, World};
-use tombolo_capability::{CpuExceeded, Grants, Guest, GuestParts, Meter};
+use tombolo_capability::{Allowance, CpuExceeded, Exhausted, Grants, Guest, GuestParts, Meter};
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
@@ -26,6 +28,8 @@ use crate::shares::Share;
 use crate::totals::Totals;
 use crate::trigger::{NotCalled, Trigger};
 
+pub(crate) use place::{Place, Slot};
+
 /// Everything about a component that its requests share.
 pub struct ServiceConfig {
     /// What it may see of the machine.
@@ -38,6 +42,8 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// How far apart its requests are kept.
     pub isolation: Isolation,
+    /// What it shares with other components; nothing if `None`.
+    pub allowance: Option<Arc<Allowance>>,
 }
 
 /// On whose behalf a request is made.
@@ -48,8 +54,6 @@ pub struct Caller<'a> {
     /// Where requests of its guest to its own app go; `None` if there is no app.
     pub inside: Option<&'a Arc<dyn Inside>>,
 }
-/// How long to wait before a place in the pool is looked for again, by what is not refused for want of one.
-const PLACE_WAIT: Duration = Duration::from_millis(5);
 
 /// How long after code could not be brought in requests are told so without another try.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -79,6 +83,9 @@ pub enum ServiceError {
     /// The component is at work on as many requests as it may.
     #[error("as many requests as this component may work on are under way")]
     Busy,
+    /// It and those it shares with have used what they may.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// It took longer than it may.
     #[error("no answer within {} ms", limit.as_millis())]
     Deadline {
@@ -140,6 +147,10 @@ impl Service {
                 Kind::Http(handler) => (Role::Http(handler), NotCalled::Http),
                 _ => return Err(NotCalled::Http),
             },
+            Trigger::Wagi => match kind {
+                Kind::Command(version) => (Role::Wagi(version), NotCalled::Wagi),
+                _ => return Err(NotCalled::Wagi),
+            },
             Trigger::Redis => (Role::Redis(redis.ok_or(NotCalled::Redis)?), NotCalled::Redis),
         };
         let pre = warm.map(|pre| Pre::new(role, pre)).transpose().map_err(|_| refusal)?;
@@ -156,6 +167,11 @@ impl Service {
             unused: AtomicU32::new(0),
             totals: Totals::default(),
         })
+    }
+
+    /// What it may see of the machine.
+    pub(crate) fn world(&self) -> &World {
+        &self.config.world
     }
 
     /// What it may use.
@@ -190,7 +206,7 @@ impl Service {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let slot = Slot::take(self, caller.meter).ok_or(ServiceError::Busy)?;
+        let slot = Slot::take(self, caller.meter)?;
         let pre = self.ready(caller.meter).await?;
         let is_head = request.method() == http::Method::HEAD;
         let (head, heard) = oneshot::channel();
@@ -198,6 +214,7 @@ impl Service {
         let guest = match &*pre {
             Pre::Wasi02(_) | Pre::Snapshot(_) => self.wasi02(pre, request, head, caller),
             Pre::Wasi03(_) => self.wasi03(pre, request, head, end, caller),
+            Pre::Program(_) => Ok(self.program(pre, request, head, caller)),
             Pre::Subscriber(_) => return Err(ServiceError::NoAnswer { reason: NotCalled::Http.to_string() }),
         };
         let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
@@ -308,11 +325,22 @@ impl Service {
         pre: &InstancePre<Guest>,
         caller: Caller<'_>,
     ) -> wasmtime::Result<Store<Guest>> {
-        let ServiceConfig { world, outbound, grants, limits, .. } = &self.config;
+        self.store_in(&self.config.world, pre, caller)
+    }
+
+    /// The same with another world.
+    pub(crate) fn store_in(
+        &self,
+        world: &World,
+        pre: &InstancePre<Guest>,
+        caller: Caller<'_>,
+    ) -> wasmtime::Result<Store<Guest>> {
+        let ServiceConfig { outbound, grants, limits, allowance, .. } = &self.config;
         let guest = Guest::new(GuestParts {
             wasi: world.open()?,
             outbound: Box::new(outbound.open(caller.meter, caller.inside.cloned())),
             memory_bytes_max: limits.memory_bytes_max,
+            allowance: allowance.clone(),
             handles_max: limits.handles_max,
             meter: Arc::clone(caller.meter),
             grants: Arc::clone(grants),
@@ -413,85 +441,5 @@ fn wasi03(pre: &Pre) -> &ServicePre<Guest> {
     match pre {
         Pre::Wasi03(pre) => pre,
         _ => unreachable!("called for components of WASI 0.3"),
-    }
-}
-
-/// What one instance takes of the pool that all components share, while it is there.
-pub(crate) struct Place {
-    service: Arc<Service>,
-    /// As many as were taken: what a component needs is known exactly only once it was loaded.
-    places: u32,
-}
-
-impl Place {
-    /// A place, if the component may have one more.
-    fn take(service: &Arc<Service>) -> Option<Self> {
-        let places = service.cold.places();
-        let taken = service.cold.shares().take(&service.share, places);
-        taken.then(|| Self { service: Arc::clone(service), places })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Self { service, places } = self;
-        service.cold.shares().give_back(&service.share, *places);
-    }
-}
-
-/// One of the requests a component works on at once, while its guest is there.
-pub(crate) struct Slot {
-    place: Place,
-    meter: Arc<Meter>,
-}
-
-impl Slot {
-    /// A slot, if the component may work on one more request.
-    fn take(service: &Arc<Service>, meter: &Arc<Meter>) -> Option<Self> {
-        let permit = service.slots.try_acquire().ok()?;
-        let place = Place::take(service)?;
-        // Given back by hand, when the slot is dropped: a permit that owns its semaphore would be one
-        // more count to keep.
-        permit.forget();
-        Some(Self { place, meter: Arc::clone(meter) })
-    }
-
-    /// A slot, once the component may work on one call more. What is used is charged from then on.
-    pub(crate) async fn wait(service: &Arc<Service>) -> Self {
-        // Never closed.
-        let permit = service.slots.acquire().await.ok();
-        let place = loop {
-            match Place::take(service) {
-                Some(place) => break place,
-                // All components together have as many instances as there may be.
-                None => tokio::time::sleep(PLACE_WAIT).await,
-            }
-        };
-        permit.into_iter().for_each(SemaphorePermit::forget);
-        Self { place, meter: Arc::new(Meter::new(service.config.limits.cpu_time_max)) }
-    }
-
-    pub(crate) fn service(&self) -> &Arc<Service> {
-        &self.place.service
-    }
-
-    pub(crate) fn shared_meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.meter)
-    }
-
-    pub(crate) fn meter(&self) -> &Meter {
-        &self.meter
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.place.service.config.limits
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let service = &self.place.service;
-        service.totals.add(&self.meter.usage());
-        service.slots.add_permits(1);
     }
 }

@@ -5,6 +5,8 @@
 pub enum Trigger {
     /// Requests.
     Http,
+    /// Requests, of a program that prints its answers.
+    Wagi,
     /// Messages of Redis.
     Redis,
 }
@@ -18,6 +20,11 @@ pub enum NotCalled {
          `wasi:http/handler@0.3.0`"
     )]
     Http,
+    /// For requests, as a program.
+    #[error(
+        "is no program, which the executor `wagi` runs: expected an export of `wasi:cli/run`, or a module of WASI 0.1"
+    )]
+    Wagi,
     /// For messages.
     #[error(
         "takes no messages of Redis: expected an export of `fermyon:spin/inbound-redis` or \

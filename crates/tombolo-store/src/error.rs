@@ -41,6 +41,9 @@ pub enum StoreError {
     /// What was asked of a value does not fit what is stored.
     #[error("{0}")]
     Value(&'static str),
+    /// The file is as large as it may become; removing things goes on.
+    #[error("the key-value store has as many bytes as it may")]
+    Full,
     /// A key or a value is longer than the store takes.
     #[error("a {what} of {bytes} bytes is too long: at most {bytes_max} are stored")]
     TooLong {

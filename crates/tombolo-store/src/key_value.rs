@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, TableDefinition};
@@ -53,6 +54,7 @@ pub enum Swap {
 pub struct KeyValue {
     file: Arc<StoreFile>,
     writer: Arc<Writer>,
+    bytes_max: Arc<AtomicU64>,
 }
 
 /// The database file. After an error of the disk the database takes nothing more until it is opened
@@ -110,7 +112,14 @@ impl KeyValue {
         transaction.commit().map_err(crate::error::database("open"))?;
         let file = Arc::new(StoreFile { path: path.to_owned(), open: RwLock::new(Some(database)) });
         let writer = Arc::new(Writer::start(Arc::clone(&file)));
-        Ok(Self { file, writer })
+        Ok(Self { file, writer, bytes_max: Arc::new(AtomicU64::new(u64::MAX)) })
+    }
+
+    /// The same, whose file grows to so many bytes at most, and what one change adds. The bound may be set anew at any
+    /// time.
+    #[must_use]
+    pub fn bounded(self, bytes_max: Arc<AtomicU64>) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// The value of `key`, as of the last commit.
@@ -177,7 +186,7 @@ impl KeyValue {
     ///
     /// # Errors
     ///
-    /// If key or value are too long or the disk refuses; then nothing has changed.
+    /// If key or value are too long, the file is as large as it may be, or the disk refuses; then nothing has changed.
     pub async fn set(&self, namespace: &Namespace, key: String, value: Vec<u8>) -> Result<(), StoreError> {
         self.set_many(namespace, vec![(key, value)]).await
     }
@@ -243,6 +252,18 @@ impl KeyValue {
     }
 
     async fn change(&self, namespace: &Namespace, change: Change) -> Result<Outcome, StoreError> {
+        let adds = match &change {
+            Change::Put(entries) => entries.iter().any(|(_, value)| value.is_some()),
+            Change::Increment { .. } | Change::Swap { .. } => true,
+        };
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        if adds && bytes_max != u64::MAX {
+            let path = &self.file.path;
+            let bytes = fs::metadata(path).map_err(at("look at", path))?.len();
+            if bytes >= bytes_max {
+                return Err(StoreError::Full);
+            }
+        }
         let (answer, answered) = oneshot::channel();
         self.writer.send(namespace.clone(), change, answer).await?;
         answered.await.map_err(|_| StoreError::Closed)?

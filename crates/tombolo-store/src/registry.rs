@@ -24,6 +24,8 @@ const TOKENS: Records = TableDefinition::new("tokens");
 const DOMAINS: Records = TableDefinition::new("domains");
 /// By tenant, app and name; sealed.
 const VARIABLES: Records = TableDefinition::new("variables");
+/// What tenants may use together, by tenant.
+const QUOTAS: Records = TableDefinition::new("quotas");
 /// Which tenant sent which blob: `tenant/<hex>`.
 const SENT: Records = TableDefinition::new("sent");
 const AUDIT: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("audit");
@@ -117,7 +119,7 @@ impl Registry {
                 }
                 None => drop(meta.insert("format", FORMAT).map_err(database("open"))?),
             }
-            for table in [APPS, RELEASES, TOKENS, DOMAINS, VARIABLES, SENT] {
+            for table in [APPS, RELEASES, TOKENS, DOMAINS, VARIABLES, QUOTAS, SENT] {
                 transaction.open_table(table).map_err(database("open"))?;
             }
             transaction.open_table(AUDIT).map_err(database("open"))?;

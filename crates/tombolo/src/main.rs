@@ -45,6 +45,7 @@ enum Command {
     #[command(visible_alias = "secret")]
     Variables(remote::Variables),
     Tokens(remote::Tokens),
+    Tenants(remote::Tenants),
     Inspect(inspect::Inspect),
     #[command(name = compile::SUBCOMMAND, hide = true)]
     Compile(compile::Compile),
@@ -70,8 +71,9 @@ fn main() -> ExitCode {
         Command::Promote(promote) => promote.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Rollback(rollback) => rollback.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Variables(variables) => variables.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Tenants(tenants) => tenants.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Tokens(tokens) => tokens.run(&environment().collect(), &mut io::stdout().lock()),
-        Command::Inspect(inspect) => inspect.run(&mut io::stdout().lock()),
+        Command::Inspect(inspect) => inspect.run(environment(), &mut io::stdout().lock()),
         Command::Compile(compile) => compile.run(),
         Command::Doctor(doctor) => {
             let cache = cache::folder(|name| std::env::var_os(name));

@@ -13,7 +13,7 @@ use tombolo_confine::Plan;
 use tombolo_node::{Allocation, EngineConfig, Interruption};
 use tombolo_runtime::inspect::{self, Kind};
 use tombolo_runtime::invoke::Invoked;
-use tombolo_runtime::{Compiler, Load, PrepareError, Runtime, command, invoke};
+use tombolo_runtime::{Compiler, Load, Parts, PrepareError, Runtime, command, invoke};
 use tombolo_store::ArtefactCache;
 
 use crate::failure::Failure;
@@ -85,9 +85,9 @@ impl Run {
             (None, true) => tokio.block_on(self.call(&runtime, &bytes, "_start", &[], &world))?,
             (None, false) => {
                 let file = self.file.clone();
-                let origin = Box::new(move || std::fs::read(&file));
-                let prepared =
-                    runtime.prepare(&bytes, origin, Load::Now).map_err(|error| self.refusal(&error))?;
+                let origin = Box::new(move || std::fs::read(&file).map(Parts::from));
+                let prepared = runtime.prepare(&bytes.into(), origin, Load::Now);
+                let prepared = prepared.map_err(|error| self.refusal(&error))?;
                 if matches!(prepared.kind, Kind::Http(_)) {
                     let message =
                         format!("`{}` answers HTTP and does not run by itself", self.file.display());
@@ -159,6 +159,7 @@ impl Run {
                 ..Network::default()
             }),
             input: Input::Inherited,
+            printer: None,
             output: Output::Inherited,
         })
     }

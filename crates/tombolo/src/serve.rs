@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tombolo_model::Quotas;
 use tombolo_model::name::is_host_name;
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_node::{
@@ -86,6 +87,7 @@ impl Serve {
                 false => PrivateNetworks::Refused,
             },
             releases_max: self.releases_max,
+            quotas: Quotas::default(),
             engine: EngineConfig {
                 allocation: Allocation::Pooled(Pool::DEFAULT),
                 interruption: Interruption::Sliced,

@@ -240,3 +240,67 @@ fn inspect_says_what_a_file_is() {
     assert_eq!(json["exports"][0], "wasi:http/handler@0.3.0");
     assert_eq!(json["missing"].as_array().unwrap().len(), 0);
 }
+
+/// What an app comes to, also one that cannot be served yet.
+#[test]
+fn inspect_says_what_an_app_comes_to() {
+    let sandbox = sandbox();
+    let text = r#"
+        spin_manifest_version = 2
+        [application]
+        name = "shop"
+        version = "1.2.3"
+        description = "Sells things"
+        authors = ["Ada"]
+        [application.tool.lint]
+        level = "high"
+        [application.trigger.redis]
+        address = "redis://user:{{ token }}@{{ region }}.example.com:6379"
+        [variables]
+        region = { required = true }
+        token = { default = "hunter2", secret = true }
+        kind = { default = "small" }
+        [[trigger.http]]
+        route = "/..."
+        component = "cart"
+        dependencies.middleware = [{ component = "auth" }]
+        [[trigger.redis]]
+        channel = "orders"
+        component = "cart"
+        [component.cart]
+        source = "cart.wasm"
+        variables = { key = "{{ token }}", kind = "{{ kind }}" }
+        key_value_stores = ["default"]
+        allowed_outbound_hosts = ["https://{{ region }}.example.com"]
+        [component.cart.dependencies]
+        "a:b/c@1.0.0" = { path = "c.wasm", inherit_configuration = ["files"] }
+        [component.auth]
+        source = { url = "https://example.com/auth.wasm", digest = "sha256:ZEROS" }
+    "#;
+    sandbox.file("app/spin.toml", text.replace("ZEROS", &"0".repeat(64)));
+    sandbox.file("app/cart.wasm", "cart");
+    let text = sandbox.tombolo(&["inspect", "app"]).stdout;
+    for line in [
+        "shop 1.2.3: an app of 2 components\n",
+        "  http /...: auth > cart\n",
+        "  redis orders at redis://…@{{ region }}.example.com:6379: cart\n",
+        "  region has no value yet: SPIN_VARIABLE_REGION\n",
+        "  token is secret\n",
+        "  kind = \"small\"\n",
+        "component cart: app/cart.wasm (sha256:",
+        "a:b/c@1.0.0: app/c.wasm (not here yet), inherits files\n",
+        "allowed_outbound_hosts: https://{{ region }}.example.com\n",
+        "variables: key = {{ token }}, kind = small\n",
+        "component auth: https://example.com/auth.wasm (sha256:00",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let json = sandbox.tombolo(&["inspect", "app/spin.toml", "--json"]).stdout;
+    assert!(!json.contains("hunter2") && !text.contains("hunter2"), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["variables"][1]["is_missing"], true);
+    assert_eq!(json["components"][1]["dependencies"][0]["inherits"][0], "files");
+    assert_eq!(json["tools"]["lint"]["level"], "high");
+    let refused = sandbox.tombolo(&["inspect", "nowhere/spin.toml"]);
+    assert_eq!((refused.code, refused.stderr.contains("cannot read `nowhere/spin.toml`")), (Some(1), true));
+}

@@ -45,6 +45,22 @@ fn a_guest_reads_what_globs_name_and_nothing_else() {
     assert_eq!(left.ok(), Some(0), "copies go with the server");
 }
 
+#[test]
+fn a_guest_that_may_write_does_so_to_copies() {
+    let sandbox = sandbox();
+    sandbox.web_app("files = [\"top.txt\", { source = \"assets\", destination = \"/static\" }]");
+    let up = Up::start(&sandbox, &["--allow-transient-write"]);
+    for (path, file) in [("/top.txt", "top.txt"), ("/static/a.css", "assets/a.css")] {
+        assert_eq!(seen(&up, path), format!("Some(\"this is {file}\") true"));
+        assert_ne!(seen(&up, path), format!("Some(\"this is {file}\") true"), "it was written to");
+        let kept = fs::read_to_string(sandbox.path().join(file)).unwrap();
+        assert_eq!(kept, format!("this is {file}"), "and the file itself was not");
+    }
+    assert!(up.stop().success());
+    let up = Up::start(&sandbox, &[]);
+    assert_eq!(seen(&up, "/top.txt"), "Some(\"this is top.txt\") false");
+}
+
 /// A folder is mounted as it is: what is added to it is there at once.
 #[test]
 fn a_folder_is_seen_as_it_is() {

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["exit", code] => return ExitCode::from(code.parse::<u8>().expect("a code")),
         ["panic"] => panic!("as asked"),
+        ["cgi", rest @ ..] => return cgi(rest),
         ["environment"] => {
             let mut all: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
             all.sort();
@@ -52,4 +53,37 @@ fn connect(address: &str) -> std::io::Result<String> {
     let mut answer = [0; 4];
     stream.read_exact(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Answers a request as CGI has it.
+fn cgi(words: &[&str]) -> ExitCode {
+    let mut out = std::io::stdout();
+    let mut print = |text: &str| out.write_all(text.as_bytes()).expect("somebody reads");
+    match words {
+        ["large"] => {
+            print("content-type: text/plain\n\n");
+            (0..1000).for_each(|_| print(&"x".repeat(1000)));
+        }
+        ["moved"] => print("location: /elsewhere\n\n"),
+        ["missing"] => print("status: 404 Not Found\nset-cookie: a=1\nset-cookie: b=2\n\nnot here"),
+        ["cut"] => {
+            print("content-type: text/plain\n\nbegun");
+            return ExitCode::from(3);
+        }
+        ["failed"] => {
+            eprintln!("something is wrong");
+            return ExitCode::from(3);
+        }
+        _ => {
+            let mut body = String::new();
+            std::io::stdin().read_to_string(&mut body).expect("text");
+            let all: Vec<String> = std::env::args().collect();
+            let mut environment: Vec<String> =
+                std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
+            environment.sort();
+            print("content-type: text/plain\n\n");
+            print(&format!("arguments: {all:?}\n{}\n\n{body}", environment.join("\n")));
+        }
+    }
+    ExitCode::SUCCESS
 }

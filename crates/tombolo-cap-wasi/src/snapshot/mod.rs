@@ -10,9 +10,11 @@ mod filesystem;
 mod http;
 mod io;
 
-use tombolo_capability::Guest;
+use tombolo_capability::{Access, Guest};
 use wasmtime::component::{HasData, Linker};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
+
+use crate::denied;
 
 #[expect(missing_docs, reason = "generated from WIT")]
 mod generated {
@@ -97,4 +99,13 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     snapshot::io::streams::add_to_linker::<_, HasHost>(linker, host)?;
     snapshot::http::types::add_to_linker::<_, HasHost>(linker, host)?;
     snapshot::http::outgoing_handler::add_to_linker::<_, HasHost>(linker, host)
+}
+
+/// Adds what of it needs a grant, for those that have none.
+pub(crate) fn link_denied(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let name = format!("wasi:http/outgoing-handler{VERSION}");
+    let mut instance = Access::Denied.instance(linker, &name)?;
+    snapshot::http::outgoing_handler::add_to_linker_instance::<_, HasHost>(&mut instance, |guest| {
+        Host(denied::http(guest))
+    })
 }

@@ -6,8 +6,11 @@
 //!
 //! Source: Spin, `crates/manifest/src/schema/v2.rs`.
 
+mod about;
 mod assets;
+mod dependencies;
 pub(crate) mod fields;
+mod grants;
 mod profile;
 pub(crate) mod read;
 mod redis;
@@ -18,7 +21,7 @@ pub mod variables;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::app::App;
+use crate::app::{App, Variable};
 pub use variables::{Given, Known, Live};
 
 /// Why a manifest, or a runtime configuration, was refused, and where.
@@ -55,6 +58,17 @@ pub fn parse(file: &str, text: &str, values: &BTreeMap<String, String>) -> Resul
     parse_given(file, text, &Given::known(values), None)
 }
 
+/// The variables that the manifest `text` declares, whether they have a value or not.
+///
+/// # Errors
+///
+/// If it is not TOML, or they are not declared as variables are.
+pub fn variables(file: &str, text: &str) -> Result<BTreeMap<String, Variable>, ManifestError> {
+    let document = fields::Document { file, text };
+    let table = document.parse()?;
+    variables::declared(&fields::Fields::root(&document, &table))
+}
+
 /// The same with all that an operator says of variables, and where components are what a build profile makes them, if
 /// one is chosen.
 ///
@@ -76,7 +90,8 @@ pub fn parse_given(
 ///
 /// If the manifest cannot be read as far as that.
 pub fn required(file: &str, text: &str) -> Result<Vec<String>, ManifestError> {
-    read::required_variables(&fields::Document { file, text })
+    let all = variables(file, text)?;
+    Ok(all.into_iter().filter(|(_, variable)| variable.default.is_none()).map(|(name, _)| name).collect())
 }
 
 #[cfg(test)]

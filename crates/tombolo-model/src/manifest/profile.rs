@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::ManifestError;
+use super::dependencies::{self, Written};
 use super::fields::Fields;
 use super::read;
 use super::variables::Values;
@@ -17,6 +18,8 @@ struct Override {
     /// Over the component's own.
     environment: Values,
     commands: Option<Vec<String>>,
+    /// In place of those of the same name.
+    dependencies: Vec<Written>,
 }
 
 /// The profile that was chosen, and those there are.
@@ -37,6 +40,7 @@ impl<'a> Profiles<'a> {
         &mut self,
         fields: &Fields<'_>,
         component: &mut Component,
+        written: &mut Vec<Written>,
     ) -> Result<(), ManifestError> {
         let Some(profiles) = fields.table("profile")? else { return Ok(()) };
         for (name, value) in profiles.entries() {
@@ -47,6 +51,8 @@ impl<'a> Profiles<'a> {
                 continue;
             }
             component.environment.extend(over.environment);
+            written.retain(|own| over.dependencies.iter().all(|other| own.name() != other.name()));
+            written.extend(over.dependencies);
             if let Some(source) = over.source {
                 component.source = source;
             }
@@ -82,9 +88,9 @@ fn read_one(table: &Fields<'_>) -> Result<Override, ManifestError> {
         }
         None => None,
     };
-    table.unsupported("dependencies", read::DEPENDENCIES)?;
+    let dependencies = dependencies::read(table)?;
     table.done()?;
-    Ok(Override { source, environment, commands })
+    Ok(Override { source, environment, commands, dependencies })
 }
 
 #[cfg(test)]
@@ -120,7 +126,7 @@ mod tests {
     fn path(component: &Component) -> String {
         match &component.source {
             Source::Path(path) => path.display().to_string(),
-            Source::Url { .. } => unreachable!("it is a path"),
+            Source::Url { .. } | Source::Package(_) => unreachable!("it is a path"),
         }
     }
 

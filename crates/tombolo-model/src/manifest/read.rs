@@ -7,19 +7,19 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::ManifestError;
+use super::about::about;
 use super::assets::assets;
-use super::fields::{Document, Fields, Item, Placed, nearest};
+use super::dependencies::{self, Resolver, Written};
+use super::fields::{Document, Fields, Placed, nearest};
+use super::grants::{files, outbound};
 use super::profile::Profiles;
 use super::redis;
 use super::response::static_response;
 use super::settings::{Settings, settings};
-use super::variables::{Given, Values, Variables};
-use crate::app::{
-    App, Build, Component, FileMount, Files, HttpTrigger, RedisTrigger, Source, StaticResponse,
-};
-use crate::file_glob::{FileGlob, Star};
+use super::variables::{Given, Values, Variables, declared};
+use crate::app::{App, Build, Component, Executor, HttpTrigger, RedisTrigger, Source, StaticResponse};
 use crate::name::{AppName, ComponentId};
-use crate::outbound::AllowedHosts;
+use crate::package::Package;
 use crate::route::Pattern;
 use crate::template::Template;
 
@@ -37,7 +37,8 @@ pub(super) fn app(
     let name = required(&application, "name", "the name of the app")?;
     let name: AppName = name.value.parse().map_err(|error| at(&application, &name, error))?;
     let version = application.text("version")?.map(|text| text.value.to_owned());
-    application.ignore(&["description", "authors", "targets"]);
+    let mut about = about(&application)?;
+    about.authors = texts(&application, "authors")?;
     let base = base(&application)?;
     let (defaults, assets) = match tombolo(&application)? {
         None => (Settings::DEFAULT, Vec::new()),
@@ -49,9 +50,11 @@ pub(super) fn app(
     };
     application.done()?;
 
-    let variables = Variables::read(&root, given)?;
+    let declared = declared(&root)?;
+    let variables = Variables::of(&declared, given);
     let mut components = Components {
         read: BTreeMap::new(),
+        written: BTreeMap::new(),
         variables: &variables,
         defaults: &defaults,
         profiles: Profiles::new(profile),
@@ -65,14 +68,24 @@ pub(super) fn app(
         }
     }
     let redis = redis::address(&application, &variables)?;
-    let Triggers { triggers, redis_triggers, responses } =
+    let Triggers { mut triggers, middleware, redis_triggers, responses } =
         triggers(&root, &base, redis.as_deref(), &mut components)?;
     components.profiles.check(&root)?;
-    let components = components.read;
+    let Components { read: mut components, written, .. } = components;
     root.done()?;
+    let resolver = Resolver::new(&root, &components, &written);
+    for (trigger, written) in triggers.iter_mut().zip(&middleware) {
+        trigger.middleware = resolver.middleware(&trigger.component, written)?;
+    }
+    let resolved: Vec<_> = components.keys().map(|id| resolver.dependencies(id)).collect::<Result<_, _>>()?;
+    for (component, resolved) in components.values_mut().zip(resolved) {
+        component.dependencies = resolved;
+    }
     Ok(App {
         name,
         version,
+        about,
+        variables: declared,
         spin_headers: true,
         base: base.to_string(),
         triggers,
@@ -125,26 +138,11 @@ fn base(application: &Fields<'_>) -> Result<Pattern, ManifestError> {
     Ok(base)
 }
 
-/// The variables without a default.
-pub(super) fn required_variables(document: &Document<'_>) -> Result<Vec<String>, ManifestError> {
-    let table = document.parse()?;
-    let root = Fields::root(document, &table);
-    let mut required = Vec::new();
-    let Some(tables) = root.table("variables")? else { return Ok(required) };
-    for (key, value) in tables.entries() {
-        if tables.entry_table(key.value, value)?.text("default")?.is_none() {
-            required.push(key.value.to_owned());
-        }
-    }
-    Ok(required)
-}
-
-pub(super) const DEPENDENCIES: &str =
-    "compose the component before it is served, with `wac` or `wasm-tools compose`";
-
 /// Those that were read, and what reading one needs.
 pub(super) struct Components<'a> {
     read: BTreeMap<ComponentId, Component>,
+    /// What is to be composed into them.
+    written: BTreeMap<ComponentId, Vec<Written>>,
     pub(super) variables: &'a Variables<'a>,
     defaults: &'a Settings,
     profiles: Profiles<'a>,
@@ -153,9 +151,11 @@ pub(super) struct Components<'a> {
 impl Components<'_> {
     /// One `[component.<id>]`.
     fn component(&mut self, fields: &Fields<'_>, id: ComponentId) -> Result<Component, ManifestError> {
-        let mut component = component(fields, id, self.variables, self.defaults)?;
-        self.profiles.apply(fields, &mut component)?;
+        let mut component = component(fields, id.clone(), self.variables, self.defaults)?;
+        let mut written = dependencies::read(fields)?;
+        self.profiles.apply(fields, &mut component, &mut written)?;
         fields.done()?;
+        self.written.insert(id, written);
         Ok(component)
     }
 }
@@ -167,7 +167,7 @@ fn component(
     defaults: &Settings,
 ) -> Result<Component, ManifestError> {
     let source = source(fields)?;
-    fields.ignore(&["description", "targets"]);
+    let about = about(fields)?;
     let Settings { limits, isolation } = match tombolo(fields)? {
         None => defaults.clone(),
         Some(table) => {
@@ -180,40 +180,49 @@ fn component(
         environment: environment(fields)?,
         variables: component_variables(fields, variables)?,
         files: files(fields)?,
-        key_value_stores: labels(fields, "key_value_stores")?,
-        sqlite_databases: labels(fields, "sqlite_databases")?,
-        ai_models: labels(fields, "ai_models")?,
+        key_value_stores: texts(fields, "key_value_stores")?,
+        sqlite_databases: texts(fields, "sqlite_databases")?,
+        ai_models: texts(fields, "ai_models")?,
         allowed_outbound_hosts: outbound(fields, variables)?,
         build: build(fields)?,
+        about,
         limits,
         isolation,
         ..Component::bare(id, source)
     };
-    fields.unsupported("allowed_http_hosts", "write `allowed_outbound_hosts = [\"https://example.com\"]`")?;
-    fields.unsupported("dependencies", DEPENDENCIES)?;
-    fields.ignore(&["dependencies_inherit_configuration"]);
     Ok(component)
 }
 
-fn labels(fields: &Fields<'_>, field: &'static str) -> Result<Vec<String>, ManifestError> {
+fn texts(fields: &Fields<'_>, field: &'static str) -> Result<Vec<String>, ManifestError> {
     Ok(fields.texts(field)?.iter().map(|text| text.value.to_owned()).collect())
 }
 
 pub(super) fn source(fields: &Fields<'_>) -> Result<Source, ManifestError> {
-    let expected = "the path of a `.wasm` file, or a table with `url` and `digest`";
+    let expected = "the path of a `.wasm` file, or a table with `url` and `digest`, or with `registry`, `package` and `version`";
     let value = fields.get("source").ok_or_else(|| fields.missing("source", expected))?;
     if let Some(path) = value.get_ref().as_str() {
         return Ok(Source::Path(PathBuf::from(path)));
     }
     let table = fields.table("source")?.ok_or_else(|| fields.missing("source", expected))?;
-    table.unsupported("package", "download the package and name its file")?;
-    table.unsupported("registry", "download the package and name its file")?;
-    table.ignore(&["version"]);
+    if table.get("package").is_some() {
+        let package = required(&table, "package", "`namespace:name`")?;
+        let version = required(&table, "version", "one version, such as `1.0.0`")?;
+        let registry = registry(&table)?;
+        let source = Package::exact(registry.value, package.value, version.value);
+        let source = source.map_err(|error| table.error(table.span.clone(), error.to_string()))?;
+        table.done()?;
+        return Ok(Source::Package(source));
+    }
     let url = required(&table, "url", "where to download the component from")?;
     let digest = required(&table, "digest", "`sha256:` and 64 hex digits")?;
     let source = Source::url(url.value, digest.value).map_err(|error| at(&table, &digest, error))?;
     table.done()?;
     Ok(source)
+}
+
+/// Where packages are: there is no registry that all share.
+pub(super) fn registry<'a>(table: &Fields<'a>) -> Result<Placed<&'a str>, ManifestError> {
+    required(table, "registry", "the host of a registry of packages, such as `ghcr.io`")
 }
 
 pub(super) fn environment(fields: &Fields<'_>) -> Result<Values, ManifestError> {
@@ -242,50 +251,6 @@ fn component_variables(
     table.entries().map(entry).collect()
 }
 
-fn outbound(fields: &Fields<'_>, variables: &Variables<'_>) -> Result<AllowedHosts, ManifestError> {
-    let entries = fields.texts("allowed_outbound_hosts")?;
-    let mut texts = Vec::new();
-    for entry in &entries {
-        let text = variables.filled(fields, entry.value, entry.span.clone())?;
-        AllowedHosts::parse([text.as_str()]).map_err(|error| at(fields, entry, error))?;
-        texts.push(text);
-    }
-    let hosts = AllowedHosts::parse(texts.iter().map(String::as_str));
-    Ok(hosts.expect("each entry was just parsed alone"))
-}
-
-/// `files`, each a glob or a table, and `exclude_files`.
-fn files(fields: &Fields<'_>) -> Result<Files, ManifestError> {
-    let mut files = Files::default();
-    for item in fields.items("files")? {
-        match item {
-            Item::Text(text) => files.globs.push(glob(fields, &text, Star::WithinFolder)?),
-            Item::Table(table) => files.mounts.push(file_mount(&table)?),
-        }
-    }
-    for text in fields.texts("exclude_files")? {
-        files.excluded.push(glob(fields, &text, Star::Beyond)?);
-    }
-    Ok(files)
-}
-
-fn glob(fields: &Fields<'_>, text: &Placed<&str>, star: Star) -> Result<FileGlob, ManifestError> {
-    FileGlob::new(text.value, star).map_err(|error| at(fields, text, error))
-}
-
-fn file_mount(table: &Fields<'_>) -> Result<FileMount, ManifestError> {
-    let source = required(table, "source", "a directory or file beside the manifest")?;
-    let destination = required(table, "destination", "an absolute path in the guest")?;
-    if !destination.value.starts_with('/') {
-        return Err(
-            table.error(destination.span, "`destination` is an absolute path in the guest, such as `/data`")
-        );
-    }
-    let mount = FileMount { source: source.value.into(), destination: destination.value.to_owned() };
-    table.done()?;
-    Ok(mount)
-}
-
 /// `command` of a table `build`.
 pub(super) fn commands(table: &Fields<'_>) -> Result<Vec<String>, ManifestError> {
     let expected = "a shell command, or an array of them";
@@ -311,6 +276,8 @@ fn build(fields: &Fields<'_>) -> Result<Option<Build>, ManifestError> {
 #[derive(Default)]
 struct Triggers {
     triggers: Vec<HttpTrigger>,
+    /// Before each of those.
+    middleware: Vec<Vec<Written>>,
     redis_triggers: Vec<RedisTrigger>,
     responses: Vec<StaticResponse>,
 }
@@ -326,15 +293,29 @@ fn triggers(
     let Some(kinds) = root.table("trigger")? else { return Ok(found) };
     for (number, fields) in kinds.tables("http")?.into_iter().enumerate() {
         fields.ignore(&["id"]);
-        fields.unsupported("components", "name one `component`")?;
-        fields.unsupported("dependencies", "HTTP middleware comes with a later version")?;
-        executor(&fields)?;
+        // Kept for triggers to come: an HTTP trigger has one.
+        fields.ignore(&["components"]);
+        let before = dependencies::middleware(&fields)?;
+        let executor = executor(&fields)?;
         let (route, raw_route) = route(&fields, base)?;
         match static_response(&fields, route.clone(), &raw_route)? {
-            Some(response) => found.responses.push(response),
+            Some(response) => {
+                if let Some(first) = before.first() {
+                    let message = "middleware stands before a component, and this is a `static_response`";
+                    return Err(fields.error(first.place(), message));
+                }
+                found.responses.push(response);
+            }
             None => {
+                if let (Executor::Wagi { .. }, Some(first)) = (&executor, before.first()) {
+                    let message =
+                        "middleware stands before a component of `wasi:http`, and this one is a program";
+                    return Err(fields.error(first.place(), message));
+                }
                 let component = trigger_component(&fields, number, components)?;
-                found.triggers.push(HttpTrigger { route, raw_route, component });
+                let middleware = Vec::new();
+                found.triggers.push(HttpTrigger { route, raw_route, component, middleware, executor });
+                found.middleware.push(before);
             }
         }
         fields.done()?;
@@ -389,18 +370,27 @@ fn route(fields: &Fields<'_>, base: &Pattern) -> Result<(Option<Pattern>, String
     Ok((Some(pattern.below(base)), text.value.to_owned()))
 }
 
-/// `executor = { type = "http" }` and its alias are what happens anyway.
-fn executor(fields: &Fields<'_>) -> Result<(), ManifestError> {
-    let Some(table) = fields.table("executor")? else { return Ok(()) };
-    let kind = required(&table, "type", "`http`")?;
-    if !matches!(kind.value, "http" | "spin") {
-        let message = format!(
-            "the executor `{}` is not supported by this version of tombolo, expected `http`",
-            kind.value
-        );
-        return Err(table.error(kind.span, message));
-    }
-    table.done()
+/// `executor`.
+fn executor(fields: &Fields<'_>) -> Result<Executor, ManifestError> {
+    let Some(table) = fields.table("executor")? else { return Ok(Executor::Http) };
+    let kind = required(&table, "type", "`http` or `wagi`")?;
+    let executor = match kind.value {
+        "http" | "spin" => Executor::Http,
+        "wagi" => {
+            let arguments = table.text("argv")?.map_or("${SCRIPT_NAME} ${ARGS}", |text| text.value);
+            if let Some(entrypoint) = table.text("entrypoint")?.filter(|text| text.value != "_start") {
+                let message = format!("`{}` is not called, expected `_start`", entrypoint.value);
+                return Err(table.error(entrypoint.span, message));
+            }
+            Executor::Wagi { arguments: arguments.split_whitespace().map(str::to_owned).collect() }
+        }
+        other => {
+            let message = format!("there is no executor `{other}`, expected `http` or `wagi`");
+            return Err(table.error(kind.span, message));
+        }
+    };
+    table.done()?;
+    Ok(executor)
 }
 
 pub(crate) fn required<'a>(

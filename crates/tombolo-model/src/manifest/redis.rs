@@ -28,8 +28,7 @@ pub(super) fn triggers(
 ) -> Result<Vec<RedisTrigger>, ManifestError> {
     let mut found = Vec::new();
     for (number, fields) in kinds.tables("redis")?.into_iter().enumerate() {
-        fields.ignore(&["id"]);
-        fields.unsupported("components", "name one `component`")?;
+        fields.ignore(&["id", "components"]);
         let channel = required(&fields, "channel", "the channel whose messages it gets")?;
         let channel = components.variables.filled(&fields, channel.value, channel.span)?;
         let address = match fields.text("address")? {

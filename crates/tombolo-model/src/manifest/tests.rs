@@ -204,8 +204,8 @@ fn a_wrong_value_says_what_was_expected() {
 fn what_is_not_supported_yet_is_refused_and_not_ignored() {
     refused(
         "component = \"api\"",
-        "component = \"api\"\nexecutor = { type = \"wagi\" }",
-        "spin.toml:8:21: the executor `wagi` is not supported by this version of tombolo, expected `http`",
+        "component = \"api\"\nexecutor = { type = \"cgi\" }",
+        "spin.toml:8:21: there is no executor `cgi`, expected `http` or `wagi`",
     );
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::ManifestError;
 use super::fields::Fields;
 use super::read::lower_snake;
+use crate::app::Variable;
 use crate::template::{Asked, Part, Template};
 
 /// Values, by name.
@@ -65,37 +66,49 @@ pub(super) struct Variables<'a> {
     ask: Option<Ask<'a>>,
 }
 
+/// `[variables]`: what there are.
+pub(super) fn declared(root: &Fields<'_>) -> Result<BTreeMap<String, Variable>, ManifestError> {
+    let mut declared = BTreeMap::new();
+    let Some(tables) = root.table("variables")? else { return Ok(declared) };
+    for (key, value) in tables.entries() {
+        lower_snake(&tables, &key)?;
+        let fields = tables.entry_table(key.value, value)?;
+        let default = fields.text("default")?.map(|text| text.value.to_owned());
+        let required = fields.flag("required")?.unwrap_or(false);
+        if required == default.is_some() {
+            let message = format!("`{}` must have either `default` or `required = true`", fields.name);
+            return Err(fields.error(key.span, message));
+        }
+        let description = fields.text("description")?.map(|text| text.value.to_owned());
+        let is_secret = fields.flag("secret")?.unwrap_or(false);
+        fields.done()?;
+        declared.insert(key.value.to_owned(), Variable { description, default, is_secret });
+    }
+    Ok(declared)
+}
+
 const HINT: &str = "a required variable gets its value from the environment, as SPIN_VARIABLE_<NAME>";
 
 impl<'a> Variables<'a> {
-    /// `[variables]`: what each is, by the operator or by default.
-    pub(super) fn read(root: &Fields<'_>, given: &Given<'a>) -> Result<Self, ManifestError> {
-        let mut of = BTreeMap::new();
+    /// What each is, by the operator or by default.
+    pub(super) fn of(declared: &BTreeMap<String, Variable>, given: &Given<'a>) -> Self {
         let live = &given.live;
-        let Some(tables) = root.table("variables")? else { return Ok(Self { of, ask: live.ask }) };
-        for (key, value) in tables.entries() {
-            lower_snake(&tables, &key)?;
-            let fields = tables.entry_table(key.value, value)?;
-            fields.ignore(&["description"]);
-            let default = fields.text("default")?;
-            let required = fields.flag("required")?.unwrap_or(false);
-            fields.flag("secret")?;
-            if required == default.is_some() {
-                let message = format!("`{}` must have either `default` or `required = true`", fields.name);
-                return Err(fields.error(key.span, message));
-            }
-            let name = key.value.to_owned();
-            let asked = match given.known.get(key.value) {
-                Some(known) => Asked { name, providers: known.behind, otherwise: Some(known.value.clone()) },
-                None => {
-                    let otherwise = default.map(|text| text.value.to_owned());
-                    Asked { name, providers: live.providers, otherwise }
-                }
+        let asked = |(name, variable): (&String, &Variable)| {
+            let asked = match given.known.get(name) {
+                Some(known) => Asked {
+                    name: name.clone(),
+                    providers: known.behind,
+                    otherwise: Some(known.value.clone()),
+                },
+                None => Asked {
+                    name: name.clone(),
+                    providers: live.providers,
+                    otherwise: variable.default.clone(),
+                },
             };
-            of.insert(key.value.to_owned(), asked);
-            fields.done()?;
-        }
-        Ok(Self { of, ask: live.ask })
+            (name.clone(), asked)
+        };
+        Self { of: declared.iter().map(asked).collect(), ask: live.ask }
     }
 
     /// A text with the value of each variable in its place, or with who is to be asked for it.

@@ -163,3 +163,23 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn a_file_that_is_as_large_as_it_may_be_takes_no_more_and_lets_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, space) = (open(&folder), namespace("default"));
+    let bytes_max = Arc::new(AtomicU64::new(4 << 20));
+    let store = store.bounded(Arc::clone(&bytes_max));
+    let mut number = 0;
+    let refused = loop {
+        match store.set(&space, number.to_string(), vec![7; 1 << 20]).await {
+            Ok(()) => number += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full) && (1..=8).contains(&number), "{refused}: {number}");
+    assert!(matches!(store.increment(&space, "n".to_owned(), 1).await, Err(StoreError::Full)));
+    store.delete_many(&space, vec!["0".to_owned()]).await.unwrap();
+    bytes_max.store(u64::MAX, Ordering::Relaxed);
+    store.set(&space, "n".to_owned(), Vec::new()).await.unwrap();
+}

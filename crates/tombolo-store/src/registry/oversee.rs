@@ -1,10 +1,10 @@
 //! What belongs to apps besides releases, and who may change it: tokens, variables, the audit log.
 
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
-use tombolo_model::{AppKey, Digest};
+use tombolo_model::{AppKey, Digest, Quotas, TenantName};
 
-use super::{AUDIT, AUDIT_MAX, Done, Registry, TOKENS, VARIABLES, get, put, range, read, written};
-use crate::error::database;
+use super::{AUDIT, AUDIT_MAX, Done, QUOTAS, Registry, TOKENS, VARIABLES, get, put, range, read, written};
+use crate::error::{StoreError, database};
 use crate::records::{AuditRecord, TokenRecord};
 
 impl Registry {
@@ -51,6 +51,32 @@ impl Registry {
     /// If the disk refuses.
     pub fn remove_token(&self, hex: &str) -> Done<bool> {
         self.writing(TOKENS, |_, tokens| Ok(tokens.remove(hex).map_err(database("write"))?.is_some()))
+    }
+
+    /// What tenants may use together, by their names; those that are not there have what all have.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn quotas(&self) -> Done<Vec<(TenantName, Quotas)>> {
+        let found = self.list(QUOTAS, "")?;
+        let named = |(name, quotas): (String, Quotas)| match name.parse() {
+            Ok(name) => Ok((name, quotas)),
+            Err(_) => Err(StoreError::Record { reason: format!("a tenant `{name}`") }),
+        };
+        found.into_iter().map(named).collect()
+    }
+
+    /// Sets what a tenant may use together, or that it has what all have.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn set_quotas(&self, tenant: &TenantName, quotas: Option<&Quotas>) -> Done<()> {
+        self.writing(QUOTAS, |_, all| match quotas {
+            Some(quotas) => put(all, tenant.as_str(), quotas),
+            None => all.remove(tenant.as_str()).map_err(database("write")).map(drop),
+        })
     }
 
     /// Sets a variable of an app to its sealed value, or removes it; whether it was there.

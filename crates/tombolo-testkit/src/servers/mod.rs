@@ -6,4 +6,5 @@ pub mod mysql;
 pub mod postgres;
 mod process;
 pub mod redis;
+pub mod registry;
 pub mod service;

@@ -37,18 +37,20 @@ pub(crate) fn collect(
         let message = format!("the app cannot be deployed:\n  - {}", reasons.join("\n  - "));
         return Err(Failure::new(message).hint("move it into the app's folder".to_owned()));
     }
-    for (id, component) in &app.components {
-        let Code::Path(path) = &component.source else {
+    for (id, path, source) in release::code(&mut app.clone()) {
+        let Code::Path(source) = source else {
             return Err(Failure::new(format!("component `{id}`: its code was not downloaded")));
         };
-        let path = root.join(path);
-        if !path.is_file() {
-            let failure = Failure::new(format!("component `{id}`: there is no file `{}`", path.display()));
-            let hint =
-                component.build.as_ref().map(|_| "build it first: `tombolo deploy --build`".to_owned());
+        let source = root.join(source);
+        if !source.is_file() {
+            let failure = Failure::new(format!("component `{id}`: there is no file `{}`", source.display()));
+            let build = app.components.values().find_map(|component| component.build.as_ref());
+            let hint = build.map(|_| "build it first: `tombolo deploy --build`".to_owned());
             return Err(failure.hint(hint));
         }
-        named.insert(release::code_path(id), path);
+        named.insert(path, source);
+    }
+    for (id, component) in &app.components {
         let unread = |error| Failure::new(format!("component `{id}`: files: {error}"));
         // What is excluded does not travel.
         let copied = files::copied(root, component).map_err(unread)?;

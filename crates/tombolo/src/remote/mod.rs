@@ -6,6 +6,7 @@ mod collect;
 mod deploy;
 mod login;
 mod session;
+mod tenants;
 mod tokens;
 mod variables;
 
@@ -13,6 +14,7 @@ pub(crate) use apps::{Apps, Promote, Releases, Rollback};
 pub(crate) use deploy::Deploy;
 pub(crate) use login::Login;
 pub(crate) use session::Environment;
+pub(crate) use tenants::Tenants;
 pub(crate) use tokens::Tokens;
 pub(crate) use variables::Variables;
 

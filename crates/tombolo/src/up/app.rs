@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tombolo_model::manifest::{Known, Live};
 use tombolo_model::runtime_config::Vault;
-use tombolo_model::{App, AppName, Component, ComponentId, HttpTrigger, manifest};
+use tombolo_model::{About, App, AppName, Component, ComponentId, Executor, HttpTrigger, manifest};
 
 use super::operator;
 use crate::failure::Failure;
@@ -128,12 +128,16 @@ fn bare(file: &Path) -> App {
     App {
         name: AppName::from_text(&stem),
         version: None,
+        about: About::default(),
+        variables: BTreeMap::new(),
         spin_headers: false,
         base: "/".to_owned(),
         triggers: vec![HttpTrigger {
             route: Some("/...".parse().expect("`/...` is a route")),
             raw_route: "/...".to_owned(),
             component: id.clone(),
+            middleware: Vec::new(),
+            executor: Executor::Http,
         }],
         redis_triggers: Vec::new(),
         responses: Vec::new(),

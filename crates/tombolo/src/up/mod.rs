@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod build;
 mod fetch;
 mod operator;
+mod registry;
 pub(crate) mod walls;
 mod watch;
 
@@ -18,8 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tombolo_model::networking::RootsChosen;
 use tombolo_model::{App, Isolation, KeyValueStore};
 use tombolo_node::{
-    Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node, NodeConfig,
-    NodeError, Pool, Trust,
+    Access, Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node,
+    NodeConfig, NodeError, Pool, Trust,
 };
 
 use crate::allocator;
@@ -27,7 +28,7 @@ use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
 use crate::pairs;
 use app::{Given, Source};
-use operator::Operator;
+pub(crate) use operator::Operator;
 use walls::Walls;
 
 /// Serve an app: a spin.toml, the folder of one, or a single component
@@ -69,6 +70,9 @@ pub(crate) struct Up {
     /// Give every component an environment variable
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pairs::variable)]
     environment: Vec<(String, String)>,
+    /// Let components write to copies of their files, which are gone when the app is loaded anew
+    #[arg(long)]
+    allow_transient_write: bool,
     /// How requests of every component are kept apart, whatever the manifest says
     #[arg(long, value_enum, value_name = "HOW")]
     isolation: Option<IsolationArgument>,
@@ -154,6 +158,7 @@ impl Up {
             vaults,
             sqlite_at_start,
             environment: self.environment.iter().cloned().collect(),
+            files: if self.allow_transient_write { Access::Write } else { Access::Read },
             isolation: self.isolation.map(IsolationArgument::meaning),
             networking,
             trust,

@@ -76,10 +76,12 @@ pub(crate) fn plan(
         Source::Component { file, .. } => plan.read.push(file.clone()),
     }
     // These may be anywhere else.
-    for component in app.components.values() {
-        if let Code::Path(path) = &component.source {
+    for (_, code) in app.sources() {
+        if let Code::Path(path) = code {
             plan.read.push(source.root().join(path));
         }
+    }
+    for component in app.components.values() {
         plan.read.extend(component.files.mounts.iter().map(|mount| source.root().join(&mount.source)));
     }
     plan.read.extend(app.assets.iter().map(|assets| source.root().join(&assets.directory)));

@@ -139,12 +139,14 @@ impl Watch {
 /// each glob's fixed part.
 fn folders(app: &App, root: &Path) -> Vec<(PathBuf, RecursiveMode)> {
     let mut folders = vec![(root.to_owned(), RecursiveMode::NonRecursive)];
-    for component in app.components.values() {
-        if let Code::Path(path) = &component.source
+    for (_, code) in app.sources() {
+        if let Code::Path(path) = code
             && let Some(folder) = root.join(path).parent()
         {
             folders.push((folder.to_owned(), RecursiveMode::NonRecursive));
         }
+    }
+    for component in app.components.values() {
         for glob in &component.files.globs {
             let mode = if glob.is_deep() { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
             folders.push((root.join(glob.folder()), mode));
@@ -183,9 +185,9 @@ fn globs(patterns: &[String]) -> GlobSet {
 
 /// What the app consists of now. A file that is not there counts as such.
 fn fingerprint(source: &Source, app: &App) -> BTreeMap<PathBuf, Option<Digest>> {
-    let code = app.components.values().filter_map(|component| match &component.source {
+    let code = app.sources().into_iter().filter_map(|(_, code)| match code {
         Code::Path(path) => Some(source.root().join(path)),
-        Code::Url { .. } => None,
+        Code::Url { .. } | Code::Package(_) => None,
     });
     // What is copied when the app is loaded; a folder that is mounted is seen as it is.
     let copied = app.components.values().flat_map(|component| {

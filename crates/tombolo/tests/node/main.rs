@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
 mod orders;
+mod quotas;
 mod releases;
 mod tenants;
 mod walk;

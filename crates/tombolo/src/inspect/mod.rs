@@ -1,5 +1,7 @@
 //! `tombolo inspect`.
 
+mod app;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -12,14 +14,24 @@ use tombolo_capability::{Abi, AnyCapability};
 use tombolo_runtime::inspect::{self, Handler, Inspection, Kind, Redis, Version};
 
 use crate::failure::Failure;
+use crate::up::Operator;
 
-/// Show what a WebAssembly file is, what it needs and what it offers
+/// Show what a WebAssembly file is, what it needs and what it offers; or what an app comes to
 ///
-/// Example: tombolo inspect app.wasm
+/// Of an app: triggers, components with the digests of their code, what is composed into them, what they were
+/// granted, and which variables have no value yet. Values of secrets are not shown.
+///
+/// Examples:
+///   tombolo inspect app.wasm
+///   tombolo inspect my-api --json
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Inspect {
-    /// A .wasm or .wat file
+    /// A .wasm or .wat file, a spin.toml, or a folder with one
     file: PathBuf,
+    /// Show components as this profile of the manifest has them
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,7 +55,33 @@ struct Report<'a> {
 }
 
 impl Inspect {
-    pub(crate) fn run(self, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(
+        self,
+        variables: impl Iterator<Item = (String, String)>,
+        out: &mut impl Write,
+    ) -> Result<ExitCode, Failure> {
+        let text = match self.manifest() {
+            Some(manifest) => {
+                let known = Operator::read(None, &variables.collect())?.known;
+                let given = known.into_iter().map(|(name, known)| (name, known.value)).collect();
+                let report = app::Report::read(&manifest, &given, self.profile.as_deref())?;
+                if self.json { report.to_json() } else { report.to_text() }
+            }
+            None => self.component()?,
+        };
+        out.write_all(text.as_bytes()).map_err(|error| Failure::new(format!("cannot print: {error}")))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The manifest, if it is an app.
+    fn manifest(&self) -> Option<PathBuf> {
+        match self.file.is_dir() {
+            true => Some(self.file.join("spin.toml")),
+            false => self.file.extension().is_some_and(|it| it == "toml").then(|| self.file.clone()),
+        }
+    }
+
+    fn component(&self) -> Result<String, Failure> {
         let bytes = read(&self.file)?;
         let named =
             |error: &dyn std::error::Error| Failure::new(format!("`{}`: {error}", self.file.display()));
@@ -62,12 +100,10 @@ impl Inspect {
             imports: found.imports,
             exports: found.exports,
         };
-        let text = match self.json {
+        Ok(match self.json {
             true => serde_json::to_string_pretty(&report).expect("text and numbers are JSON") + "\n",
             false => report.to_text(),
-        };
-        out.write_all(text.as_bytes()).map_err(|error| Failure::new(format!("cannot print: {error}")))?;
-        Ok(ExitCode::SUCCESS)
+        })
     }
 }
 

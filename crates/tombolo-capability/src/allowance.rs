@@ -1,0 +1,185 @@
+//! What the guests of several components have together: those of a tenant.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use tombolo_model::Quotas;
+
+/// How far ahead of its rate a tenant may be on cores. What is used is known at the end of a request, so the last of
+/// them may take it further.
+const BURST: Duration = Duration::from_secs(1);
+/// Where there is no bound.
+const NONE: u64 = u64::MAX;
+
+/// What is used now, and its bounds, which may be set anew at any time.
+#[derive(Debug)]
+pub struct Allowance {
+    since: Instant,
+    requests: AtomicU32,
+    requests_max: AtomicU64,
+    memory_bytes: AtomicU64,
+    memory_bytes_max: AtomicU64,
+    /// Nanoseconds on a core so far.
+    cpu_ns: AtomicU64,
+    /// Nanoseconds that pass for each millisecond on a core: of a tenant at its bound, the time between two of them.
+    cpu_pace_ns: AtomicU64,
+    /// Until when, in nanoseconds since `since`, what was used on cores takes at that pace.
+    cpu_until_ns: AtomicU64,
+}
+
+/// Why a request has to wait, or come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Exhausted {
+    /// There are as many at once as there may be.
+    #[error("as many requests as this tenant may have at once are under way")]
+    Requests,
+    /// What they have in memory comes to as much as it may.
+    #[error("this tenant's instances have all the memory that they may")]
+    Memory,
+    /// They were on cores for longer than they may.
+    #[error("this tenant's instances used all their time on cores")]
+    Cpu,
+}
+
+impl Allowance {
+    /// Within `quotas`, with nothing used yet.
+    pub fn new(quotas: &Quotas) -> Arc<Self> {
+        let allowance = Self {
+            since: Instant::now(),
+            requests: AtomicU32::new(0),
+            requests_max: AtomicU64::new(NONE),
+            memory_bytes: AtomicU64::new(0),
+            memory_bytes_max: AtomicU64::new(NONE),
+            cpu_ns: AtomicU64::new(0),
+            cpu_pace_ns: AtomicU64::new(0),
+            cpu_until_ns: AtomicU64::new(0),
+        };
+        allowance.set(quotas);
+        Arc::new(allowance)
+    }
+
+    /// Other bounds from now on; who is beyond them keeps what they have.
+    pub fn set(&self, quotas: &Quotas) {
+        self.requests_max.store(quotas.concurrency_max.map_or(NONE, u64::from), Relaxed);
+        self.memory_bytes_max.store(quotas.memory_bytes_max().unwrap_or(NONE), Relaxed);
+        let pace = |ms_per_s| Duration::from_secs(1).as_nanos() as u64 / u64::from(ms_per_s).max(1);
+        self.cpu_pace_ns.store(quotas.cpu_ms_per_s_max.map_or(0, pace), Relaxed);
+    }
+
+    /// Requests and messages under way.
+    pub fn requests(&self) -> u32 {
+        self.requests.load(Relaxed)
+    }
+
+    /// Bytes of instances, and of what the host holds for them.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.load(Relaxed)
+    }
+
+    /// Time on cores so far.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu_ns.load(Relaxed))
+    }
+
+    /// Begins a request, which ends with [`Self::end`].
+    ///
+    /// # Errors
+    ///
+    /// What there is nothing left of.
+    pub fn begin(&self) -> Result<(), Exhausted> {
+        if self.cpu_pace_ns.load(Relaxed) != 0 {
+            let ahead = self.cpu_until_ns.load(Relaxed).saturating_sub(self.now_ns());
+            if ahead > BURST.as_nanos() as u64 {
+                return Err(Exhausted::Cpu);
+            }
+        }
+        if self.memory_bytes.load(Relaxed) >= self.memory_bytes_max.load(Relaxed) {
+            return Err(Exhausted::Memory);
+        }
+        let before = self.requests.fetch_add(1, Relaxed);
+        if u64::from(before) >= self.requests_max.load(Relaxed) {
+            self.requests.fetch_sub(1, Relaxed);
+            return Err(Exhausted::Requests);
+        }
+        Ok(())
+    }
+
+    /// Ends a request that was on cores for so long.
+    pub fn end(&self, cpu: Duration) {
+        self.requests.fetch_sub(1, Relaxed);
+        let cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_ns.fetch_add(cpu_ns, Relaxed);
+        let pace_ns = self.cpu_pace_ns.load(Relaxed);
+        if pace_ns != 0 {
+            let takes_ns = (cpu_ns / 1000).saturating_mul(pace_ns) / 1000;
+            let now = self.now_ns();
+            // The last one to try again does the same with what the others left.
+            let _ = self
+                .cpu_until_ns
+                .fetch_update(Relaxed, Relaxed, |until| Some(until.max(now).saturating_add(takes_ns)));
+        }
+    }
+
+    /// Takes memory; whether there was so much left.
+    pub(crate) fn take_memory(&self, bytes: u64) -> bool {
+        let before = self.memory_bytes.fetch_add(bytes, Relaxed);
+        let fits = before.saturating_add(bytes) <= self.memory_bytes_max.load(Relaxed);
+        if !fits {
+            self.memory_bytes.fetch_sub(bytes, Relaxed);
+        }
+        fits
+    }
+
+    /// Gives memory back.
+    pub(crate) fn give_memory_back(&self, bytes: u64) {
+        self.memory_bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_at_once_are_bounded() {
+        let allowance = Allowance::new(&Quotas { concurrency_max: Some(2), ..Quotas::default() });
+        allowance.begin().unwrap();
+        allowance.begin().unwrap();
+        assert_eq!(allowance.begin(), Err(Exhausted::Requests));
+        allowance.end(Duration::ZERO);
+        allowance.begin().unwrap();
+        allowance.set(&Quotas::default());
+        allowance.begin().unwrap();
+        assert_eq!(allowance.requests(), 3);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_given_back() {
+        let allowance = Allowance::new(&Quotas { memory_mib_max: Some(1), ..Quotas::default() });
+        assert!(
+            allowance.take_memory(1 << 19) && allowance.take_memory(1 << 19) && !allowance.take_memory(1)
+        );
+        assert_eq!(allowance.begin(), Err(Exhausted::Memory));
+        allowance.give_memory_back(1);
+        allowance.begin().unwrap();
+    }
+
+    /// A tenth of a core: 300 ms take three seconds, of which one may be owed.
+    #[test]
+    fn time_on_cores_is_bounded_over_time() {
+        let allowance = Allowance::new(&Quotas { cpu_ms_per_s_max: Some(100), ..Quotas::default() });
+        allowance.begin().unwrap();
+        allowance.end(Duration::from_millis(90));
+        allowance.begin().unwrap();
+        allowance.end(Duration::from_millis(210));
+        assert_eq!(allowance.begin(), Err(Exhausted::Cpu));
+        assert_eq!(allowance.cpu(), Duration::from_millis(300));
+        allowance.set(&Quotas::default());
+        allowance.begin().unwrap();
+    }
+}
