@@ -4,6 +4,7 @@
 //! newer than its node, so fields that a reader does not know are passed over; what is sent to a node is read
 //! strictly, as a word that is misspelled must not mean nothing.
 
+pub mod metrics;
 pub mod problem;
 mod tenants;
 
@@ -193,6 +194,45 @@ pub struct TokenInfo {
     pub expires: Option<UnixTime>,
 }
 
+/// Keys in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Keys {
+    /// In order.
+    pub keys: Vec<String>,
+    /// Whether there are more behind them.
+    pub more: bool,
+}
+
+/// One line that a component printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// When, in milliseconds since 1970-01-01, UTC.
+    pub at_ms: u64,
+    /// Who: its id.
+    pub component: String,
+    /// Where.
+    pub stream: LogStream,
+    /// What, without the end of the line. What is not UTF-8 is replaced.
+    pub text: String,
+}
+
+/// Which of its two streams a component printed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Lines that a client did not get here, as it read those before too slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Lost {
+    /// How many.
+    pub lost: u64,
+}
+
 /// One line of the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuditLine {
@@ -208,4 +248,48 @@ pub struct AuditLine {
     pub what: String,
     /// The status it was answered with.
     pub outcome: u16,
+}
+
+/// What happened on a node.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Its place in the audit log.
+    pub number: u64,
+    /// When.
+    pub at: UnixTime,
+    /// Of which kind it is.
+    pub kind: EventKind,
+    /// Whose it is; none for what concerns the node.
+    #[schema(value_type = Option<String>)]
+    pub tenant: Option<TenantName>,
+    /// Which app it is about.
+    #[schema(value_type = Option<String>)]
+    pub app: Option<SiteName>,
+    /// Which release.
+    #[schema(value_type = Option<String>)]
+    pub release: Option<Digest>,
+    /// Who: the name of a token, or `-` for the node itself.
+    pub who: String,
+    /// More, for people.
+    pub detail: String,
+}
+
+/// A kind of what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// An app serves a release.
+    Activated,
+    /// It serves one that came before the one it served.
+    RolledBack,
+    /// A release was not taken, or not activated.
+    DeploymentRefused,
+    /// An app is no more.
+    AppRemoved,
+    /// An app could not be served when the node started.
+    AppFailed,
+    /// A token was made.
+    TokenMade,
+    /// A token is good for nothing any more.
+    TokenRevoked,
 }

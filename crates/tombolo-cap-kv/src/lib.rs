@@ -30,6 +30,7 @@ use view::{Embedded, Host, Label, Place, Stores};
 ///
 /// A file is opened, and made, for the first component that was granted a store in it: an app that keeps
 /// nothing leaves nothing on the disk.
+#[derive(Default)]
 pub struct Kv {
     stores: BTreeMap<String, KeyValueStore>,
     open: Mutex<HashMap<PathBuf, KeyValue>>,
@@ -56,6 +57,18 @@ impl Kv {
     #[must_use]
     pub fn bounded(self, bytes_max: Arc<AtomicU64>) -> Self {
         Self { bytes_max, ..self }
+    }
+
+    /// The store that `app` knows as `label` and what is the app's in it, if it is in a file.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn own(&self, app: &AppName, label: &str) -> Result<Option<(KeyValue, Namespace)>, StoreError> {
+        match self.stores.get(label) {
+            Some(KeyValueStore::File(path)) => Ok(Some((self.store(path)?, Namespace::new(app, label)))),
+            Some(KeyValueStore::Redis(_)) | None => Ok(None),
+        }
     }
 
     fn place(&self, app: &AppName, label: &str, store: &KeyValueStore) -> Result<Place, String> {

@@ -5,21 +5,27 @@ mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tombolo_api::{self as api, Problem};
 use tombolo_model::release::{self, ReleaseError};
 use tombolo_model::{App, AppKey, Digest, Quotas, Release, TenantName, manifest};
-use tombolo_store::records::{Activation, AppRecord, ReleaseRecord, Scope, SplitRecord, TokenRecord};
+use tombolo_store::records::{
+    Activation, AppRecord, EventKind, ReleaseRecord, Scope, SplitRecord, TokenRecord,
+};
 use tombolo_store::registry::Activated;
 use tombolo_store::{Blobs, Registry, StoreError};
 
 use crate::access::{Principal, new_token, now, token_digest};
+use crate::events::Followers;
 use crate::refuse;
 use crate::seal::Seal;
 use crate::stage::{Candidate, Served, Stage};
+
+use oversee::failed;
 
 /// What a control plane is started with.
 #[derive(Clone, Debug)]
@@ -77,6 +83,9 @@ pub struct Control<S: Stage> {
     coming: RwLock<()>,
     /// When somebody without a good token was last written down.
     stranger: Mutex<Option<Instant>>,
+    followers: Mutex<Followers>,
+    /// Whether the node takes no more changes, as it stops.
+    is_draining: AtomicBool,
 }
 
 /// What an app serves, with the digests of its releases.
@@ -109,6 +118,8 @@ impl<S: Stage> Control<S> {
             served: Mutex::default(),
             coming: RwLock::default(),
             stranger: Mutex::default(),
+            followers: Mutex::default(),
+            is_draining: AtomicBool::new(false),
         };
         control.allow_all()?;
         control.restore()?;
@@ -126,7 +137,10 @@ impl<S: Stage> Control<S> {
             let Some(activation) = &record.active else { continue };
             match self.stand_up(&key, &record, activation, many, None) {
                 Ok(kept) => drop(served.insert(key, kept)),
-                Err(problem) => tracing::error!("{key} is not served: {problem}"),
+                Err(problem) => {
+                    tracing::error!("{key} is not served: {problem}");
+                    self.audit(&failed(&key, activation, &problem));
+                }
             }
         }
         self.publish(&served);
@@ -221,7 +235,7 @@ impl<S: Stage> Control<S> {
         let app = self.app_of(key, &release)?;
         self.blobs.put(document).map_err(failed)?;
         let tree = self.blobs.tree(&release).map_err(failed)?;
-        self.prepare(key, &app, &tree, false)?;
+        self.prepare(Candidate { key, release: *digest, app: &app, tree: &tree, is_one_of_many: false })?;
         let blobs: BTreeSet<Digest> = named.into_iter().collect();
         let record = ReleaseRecord {
             number: 0,
@@ -257,8 +271,8 @@ impl<S: Stage> Control<S> {
         if reasons.is_empty() { Ok(app) } else { Err(refused(reasons)) }
     }
 
-    fn prepare(&self, key: &AppKey, app: &App, tree: &Path, is_one_of_many: bool) -> Answer<S::Prepared> {
-        let prepared = self.stage.prepare(Candidate { key, app, tree, is_one_of_many });
+    fn prepare(&self, candidate: Candidate<'_>) -> Answer<S::Prepared> {
+        let prepared = self.stage.prepare(candidate);
         prepared.map_err(|reasons| refuse::refused("the release cannot be served", reasons))
     }
 
@@ -271,7 +285,7 @@ impl<S: Stage> Control<S> {
             .map_err(|error| failed(StoreError::Record { reason: error.to_string() }))?;
         let app = self.app_of(key, &release)?;
         let tree = self.blobs.tree(&release).map_err(failed)?;
-        self.prepare(key, &app, &tree, is_one_of_many)
+        self.prepare(Candidate { key, release: *digest, app: &app, tree: &tree, is_one_of_many })
     }
 
     /// Everything that an activation names, ready; what is of `before` is taken from there.
@@ -304,8 +318,8 @@ impl<S: Stage> Control<S> {
         std::iter::once(own).chain(record.domains.iter().cloned()).collect()
     }
 
-    /// Makes a release what an app serves, for all clients or some.
-    pub(crate) fn activate(&self, key: &AppKey, wanted: &api::Activate) -> Answer<api::App> {
+    /// Makes a release what an app serves, for all clients or some; also whether that was a rollback.
+    pub(crate) fn activate(&self, key: &AppKey, wanted: &api::Activate) -> Answer<(api::App, EventKind)> {
         let failed = |error| refuse::failed(&error);
         if let Some(split) = &wanted.split {
             if !(1..=99).contains(&split.percent) {
@@ -331,6 +345,7 @@ impl<S: Stage> Control<S> {
                 return Err(refuse::refused(title, new.into_iter().collect()));
             }
         }
+        let kind = self.kind_of(key, record.active.as_ref(), &wanted.release)?;
         let split = wanted.split.as_ref();
         let split = split.map(|split| SplitRecord { release: split.release, percent: split.percent });
         let activation = Activation { release: wanted.release, split };
@@ -344,7 +359,7 @@ impl<S: Stage> Control<S> {
         served.insert(key.clone(), kept);
         self.publish(&served);
         drop(served);
-        Ok(self.app_info(key, record))
+        Ok((self.app_info(key, record), kind))
     }
 
     /// What a release may do that the active one may not. The first release of an app is approved by sending it.
@@ -402,6 +417,7 @@ impl<S: Stage> Control<S> {
         }
         served.remove(key);
         self.publish(&served);
+        self.stage.forget(key);
         drop(served);
         self.sweep().map_err(failed)
     }

@@ -5,6 +5,11 @@
 
 mod apps;
 mod blobs;
+mod events;
+mod key_value;
+mod logs;
+mod metrics;
+mod ndjson;
 mod read;
 mod tenants;
 mod tokens;
@@ -24,10 +29,11 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use tombolo_api::{Problem, problem};
 use tombolo_model::TenantName;
-use tombolo_store::records::AuditRecord;
+use tombolo_store::records::{AuditRecord, EventRecord};
 
 use crate::access::{Principal, now};
 use crate::control::{Answer, Control};
+use crate::events::refused_deployment;
 use crate::stage::Stage;
 use crate::{openapi, refuse};
 
@@ -36,6 +42,11 @@ pub(crate) use apps::{
 };
 pub(crate) use apps::{__path_add_domain, __path_remove_domain};
 pub(crate) use blobs::{__path_has, __path_missing, __path_send};
+pub(crate) use events::__path_events;
+pub(crate) use key_value::{__path_keys, __path_put, __path_unput, __path_value};
+pub(crate) use logs::__path_logs;
+pub(crate) use metrics::{__path_exposed, __path_metrics};
+pub use ndjson::line;
 pub(crate) use tenants::{__path_set_quotas, __path_tenant, __path_tenants, __path_unset_quotas};
 pub(crate) use tokens::{__path_audit, __path_make, __path_revoke, __path_tokens};
 pub(crate) use variables::{__path_set, __path_unset, __path_variables};
@@ -57,6 +68,12 @@ pub fn router<S: Stage>(control: Arc<Control<S>>) -> Router {
         .route("/apps/{app}/releases", get(apps::releases::<S>))
         .route("/apps/{app}/releases/{digest}", put(apps::send_release::<S>))
         .route("/apps/{app}/domains/{domain}", put(apps::add_domain::<S>).delete(apps::remove_domain::<S>))
+        .route("/apps/{app}/logs", get(logs::logs::<S>))
+        .route("/apps/{app}/key-value/{store}", get(key_value::keys::<S>))
+        .route(
+            "/apps/{app}/key-value/{store}/{key}",
+            get(key_value::value::<S>).put(key_value::put::<S>).delete(key_value::unput::<S>),
+        )
         .route("/apps/{app}/variables", get(variables::variables::<S>))
         .route("/apps/{app}/variables/{name}", put(variables::set::<S>).delete(variables::unset::<S>))
         .route("/tokens", get(tokens::tokens::<S>).post(tokens::make::<S>))
@@ -65,17 +82,29 @@ pub fn router<S: Stage>(control: Arc<Control<S>>) -> Router {
         .route("/tenants/{tenant}", get(tenants::tenant::<S>))
         .route("/tenants/{tenant}/quotas", put(tenants::set_quotas::<S>).delete(tenants::unset_quotas::<S>))
         .route("/audit", get(tokens::audit::<S>))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&control), gate::<S>));
+        .route("/events", get(events::events::<S>))
+        .route("/metrics", get(metrics::metrics::<S>));
     Router::new()
         .nest("/v1", v1)
+        .route("/metrics", get(metrics::exposed::<S>))
+        // All until here, and nothing behind it.
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&control), gate::<S>))
         .route("/v1/openapi.json", get(|| async { Json(openapi::document()) }))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(|| async { "ready\n" }))
+        .route("/readyz", get(ready::<S>))
         .method_not_allowed_fallback(|| async {
             Refused(Problem::new(405, "method", "this cannot be done with it"))
         })
         .fallback(|| async { Refused(refuse::not_found("see /v1/openapi.json for what there is")) })
         .with_state(control)
+}
+
+/// Whether this node should be asked: until it stops, for before it is asked all that was active is published.
+async fn ready<S: Stage>(State(control): Node<S>) -> Done<&'static str> {
+    match control.is_draining() {
+        true => Err(refuse::draining().into()),
+        false => Ok("ready\n"),
+    }
 }
 
 /// A refusal on its way.
@@ -91,13 +120,15 @@ impl From<Problem> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0)).into_response();
+        let mut response = (status, Json(&self.0)).into_response();
         let kind = header::HeaderValue::from_static(problem::MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::UNAUTHORIZED {
             let how = header::HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
         }
+        // For whoever writes down what was refused.
+        response.extensions_mut().insert(self.0);
         response
     }
 }
@@ -169,13 +200,19 @@ async fn admit<S: Stage>(control: Arc<Control<S>>, mut request: Request, next: N
             return Err(refused);
         }
     };
+    if is_change && !is_question && control.is_draining() {
+        return Err(refuse::draining().into());
+    }
     record.who.clone_from(&principal.name);
     record.tenant = principal.tenant(asked).ok();
     request.extensions_mut().insert(principal);
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     let is_refused = response.status() == StatusCode::FORBIDDEN;
     if is_refused || (is_change && !is_question) {
         record.outcome = response.status().as_u16();
+        let refused = response.extensions_mut().remove::<Problem>();
+        let refused = refused.and_then(|problem| refused_deployment(&record, &problem));
+        record.event = response.extensions_mut().remove::<EventRecord>().or(refused);
         let write = move |control: &Control<S>| {
             control.audit(&record);
             Ok(())
@@ -193,5 +230,5 @@ fn asked_for(request: &Request) -> AuditRecord {
     let path = request.extensions().get::<OriginalUri>().map_or(request.uri(), |uri| &uri.0).path();
     let path = &path[..path.floor_char_boundary(PATH_BYTES_MAX)];
     let what = format!("{} {path}", request.method());
-    AuditRecord { at: now(), who: "-".to_owned(), from, what, outcome: 0, tenant: None }
+    AuditRecord { at: now(), who: "-".to_owned(), from, what, outcome: 0, tenant: None, event: None }
 }

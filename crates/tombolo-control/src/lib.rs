@@ -6,11 +6,15 @@
 //! has changed, after it a crash changes nothing either. What is served is handed to a [`Stage`], which is the
 //! only thing this crate knows of the data plane.
 //!
-//! `control` does it, `http` lets it be asked for, `access` says who may.
+//! `control` does it, `http` lets it be asked for, `access` says who may. What goes on is told to those who follow it
+//! through a `feed`.
 
 mod access;
 mod audit;
 mod control;
+mod events;
+mod exposition;
+mod feed;
 mod http;
 mod openapi;
 mod refuse;
@@ -18,8 +22,10 @@ mod seal;
 mod stage;
 
 pub use control::{Control, ControlConfig, ControlError};
-pub use http::router;
+pub use feed::{Feed, Feeder, Told, feed};
+pub use http::{line, router};
 pub use openapi::document;
-pub use stage::{Candidate, Served, Stage};
+pub use stage::{Candidate, Printed, PrintedError, Served, Stage, Wanted};
 /// What a stage says of a tenant.
 pub use tombolo_api::TenantUsage;
+pub use tombolo_api::{LogLine, LogStream, metrics};

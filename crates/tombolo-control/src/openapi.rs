@@ -12,9 +12,12 @@ use crate::http;
         http::missing, http::has, http::send,
         http::apps, http::app, http::remove, http::releases, http::send_release, http::activate,
         http::add_domain, http::remove_domain,
+        http::logs,
+        http::keys, http::value, http::put, http::unput,
         http::variables, http::set, http::unset,
         http::tenants, http::tenant, http::set_quotas, http::unset_quotas,
         http::tokens, http::make, http::revoke, http::audit,
+        http::metrics, http::exposed, http::events,
     ),
     security(("token" = [])),
     modifiers(&Token)

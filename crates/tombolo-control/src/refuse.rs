@@ -3,6 +3,8 @@
 use tombolo_api::Problem;
 use tombolo_store::StoreError;
 
+use crate::stage::PrintedError;
+
 /// What was asked for is not there, or not for whoever asks: these are the same, so that nobody learns what
 /// others have.
 pub(crate) fn not_found(what: impl Into<String>) -> Problem {
@@ -42,6 +44,11 @@ pub(crate) fn overtaken(generation: u64) -> Problem {
     Problem { generation: Some(generation), ..problem }
 }
 
+/// The node stops.
+pub(crate) fn draining() -> Problem {
+    Problem::new(503, "draining", "the node stops").detail("ask it again when it has started")
+}
+
 /// Another app has it.
 pub(crate) fn taken(domain: &str) -> Problem {
     Problem::new(409, "taken", "another app answers there").detail(format!("`{domain}`"))
@@ -56,6 +63,20 @@ pub(crate) fn failed(error: &StoreError) -> Problem {
         source = cause.source();
     }
     said(&reason)
+}
+
+/// As many follow as may.
+pub(crate) fn busy() -> Problem {
+    let detail = "as many follow as may: try again when one has ended";
+    Problem::new(429, "busy", "too many at once").detail(detail)
+}
+
+/// What an app printed is not told. The disk's reason goes to the operator.
+pub(crate) fn not_printed(error: &PrintedError) -> Problem {
+    match error {
+        PrintedError::Busy => busy(),
+        PrintedError::Read(cause) => said(&format!("{error}: {cause}")),
+    }
 }
 
 /// What did it ended before it was done.

@@ -1,9 +1,14 @@
 //! What serves.
 
+use std::io;
 use std::path::Path;
 
 use tombolo_api::TenantUsage;
-use tombolo_model::{App, AppKey, Quotas, TenantName};
+use tombolo_api::metrics::Metrics;
+use tombolo_model::{App, AppKey, Digest, Quotas, TenantName};
+use tombolo_store::{KeyValue, Namespace, StoreError};
+
+use crate::feed::Feed;
 
 /// What serves apps: the data plane, as far as control knows it.
 pub trait Stage: Send + Sync + 'static {
@@ -25,12 +30,62 @@ pub trait Stage: Send + Sync + 'static {
 
     /// From now on exactly this is served. Requests under way end as they began.
     fn publish(&self, served: &[Served<Self::Prepared>]);
+
+    /// The last lines that an app printed, and those that come if they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, or nobody else may follow.
+    fn printed(&self, key: &AppKey, wanted: Wanted) -> Result<Printed, PrintedError>;
+
+    /// A key-value store of an app by its label, and what is the app's in it; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    fn key_value(&self, key: &AppKey, label: &str) -> Result<Option<(KeyValue, Namespace)>, StoreError>;
+
+    /// What was counted until now, of apps that are `wanted` and of the whole.
+    fn measure(&self, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics;
+
+    /// There is no such app any more: what it printed is removed, and who follows it is let go.
+    fn forget(&self, key: &AppKey);
+}
+
+/// Which lines of an app are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// How many of the last.
+    pub lines_max: usize,
+    /// Whether those that come are asked for too.
+    pub follow: bool,
+}
+
+/// What an app printed.
+pub struct Printed {
+    /// The lines, each a [`LogLine`](tombolo_api::LogLine) as JSON with its end.
+    pub lines: Vec<u8>,
+    /// Those that come, if they were asked for: not one is between these and those.
+    pub feed: Option<Feed>,
+}
+
+/// Why it is not told what an app printed.
+#[derive(Debug, thiserror::Error)]
+pub enum PrintedError {
+    /// As many follow as may.
+    #[error("as many follow what apps print as may")]
+    Busy,
+    /// The disk refuses.
+    #[error("cannot read what the app printed")]
+    Read(#[from] io::Error),
 }
 
 /// A release that is to be served.
 pub struct Candidate<'a> {
     /// Whose.
     pub key: &'a AppKey,
+    /// Its name.
+    pub release: Digest,
     /// The app, with paths relative to `tree`.
     pub app: &'a App,
     /// The folder of its files.

@@ -24,6 +24,7 @@ use crate::answer::answer;
 use crate::assets::Shelf;
 use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
+use crate::counts::{Counted, Counts};
 use crate::record::RequestId;
 use crate::route::Published;
 use crate::wire::{Version, Wire};
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     /// Behind a pointer, as a look at a file may outlive its request.
     pub(crate) shelf: Arc<Shelf>,
     clients: Clients,
+    /// Requests for hosts that are nobody's.
+    pub(crate) unknown: Arc<Counts>,
     /// What was served before, as long as it has guests.
     retired: Mutex<Vec<Weak<Service>>>,
     /// The number of the next request. It starts where chance has it, so that the numbers of one run
@@ -84,6 +87,7 @@ impl Gateway {
                 published,
                 shelf,
                 clients: Clients::default(),
+                unknown: Arc::default(),
                 retired: Mutex::default(),
                 next_id,
                 last_answered: AtomicU16::new(0),
@@ -100,6 +104,16 @@ impl Gateway {
         // One app of a thousand changes: the others do not retire each time.
         let gone = before.services.iter().filter(|service| !stays.contains(&Arc::as_ptr(service)));
         retired.extend(gone.map(Arc::downgrade));
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> u64 {
+        self.shared.clients.connections()
+    }
+
+    /// What became of requests for hosts that are nobody's, or that said none.
+    pub fn unknown(&self) -> Counted {
+        self.shared.unknown.counted()
     }
 
     /// For what the table leads to.

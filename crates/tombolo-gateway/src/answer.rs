@@ -35,7 +35,10 @@ pub(crate) async fn answer(
     let mut record = RequestRecord::start(shared.next_id(), under_way);
     let authority = match admit::authority(&mut request, local) {
         Ok(authority) => authority,
-        Err(status) => return Ok(respond::refusal(status, record)),
+        Err(status) => {
+            record.is_for_nobody(&shared.unknown);
+            return Ok(respond::refusal(status, record));
+        }
     };
     let came = Came { authority, client, hops: 0 };
     // The snapshot is let go before the guest runs: what was published lives no longer than it must.
@@ -43,7 +46,10 @@ pub(crate) async fn answer(
         let published = shared.published.load();
         match published.sites.find(admit::host(&came.authority), || number(client.ip())) {
             Some(routes) => find(shared, routes, request, &came, &mut record),
-            None => Found::Refused(StatusCode::NOT_FOUND),
+            None => {
+                record.is_for_nobody(&shared.unknown);
+                Found::Refused(StatusCode::NOT_FOUND)
+            }
         }
     };
     Ok(found.answer(shared, &came, record).await)
@@ -88,9 +94,10 @@ pub(crate) fn find<B: Body>(
     record: &mut RequestRecord,
 ) -> Found<B> {
     let Some((pattern, target)) = routes.find(request.uri().path()) else {
+        record.is_for_nobody(routes.counts());
         return Found::Refused(StatusCode::NOT_FOUND);
     };
-    record.target = Some(Arc::clone(&target.name));
+    record.is_for(&target.name);
     match &target.answerer {
         Answerer::Component { service, spin, inside } => {
             let route = spin.as_deref().map(|spin| (spin, pattern));

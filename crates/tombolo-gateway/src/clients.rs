@@ -28,6 +28,12 @@ impl Clients {
         *count += 1;
         Some(ClientSlot { clients: self.clone(), client })
     }
+
+    /// How many there are of all clients.
+    pub(crate) fn connections(&self) -> u64 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.values().map(|count| u64::from(*count)).sum()
+    }
 }
 
 impl Drop for ClientSlot {

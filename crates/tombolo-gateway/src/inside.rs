@@ -19,6 +19,7 @@ use tombolo_runtime::{BodyError, Inside, InsidePart, RequestBodyError as Error, 
 
 use crate::accept::{Gateway, Shared};
 use crate::answer::{Callee, Came, component, find};
+use crate::counts::Counts;
 use crate::record::RequestRecord;
 use crate::respond::AnswerError;
 use crate::route::{Name, Part, RouteTable, SpinRoute};
@@ -47,10 +48,11 @@ struct Member {
 
 impl AppInside {
     /// The inside of `app` at a gateway: its components by their ids. They are told their route as Spin does if
-    /// `spin` says so.
+    /// `spin` says so. Requests for them are counted in `counts`.
     pub fn new(
         gateway: &Gateway,
         app: &str,
+        counts: &Arc<Counts>,
         services: &BTreeMap<&str, Arc<Service>>,
         spin: bool,
     ) -> Arc<Self> {
@@ -58,7 +60,11 @@ impl AppInside {
             let pattern: Pattern = "/...".parse().expect("the wildcard is a route");
             let route = || SpinRoute::new("/...", "/", &pattern).expect("ASCII is a value a header can have");
             let spin = spin.then(route);
-            let name = Arc::new(Name { app: app.into(), part: Part::Component((*id).into()) });
+            let name = Arc::new(Name {
+                app: app.into(),
+                part: Part::Component((*id).into()),
+                counts: Arc::clone(counts),
+            });
             ((*id).into(), Member { name, service: Arc::clone(service), spin, pattern })
         };
         let members = services.iter().map(member).collect();
@@ -95,7 +101,7 @@ impl AppInside {
             InsidePart::Component(id) => {
                 let member = self.member(&id).ok_or(Error::DestinationNotFound)?;
                 let mut record = record();
-                record.target = Some(Arc::clone(&member.name));
+                record.is_for(&member.name);
                 let route = member.spin.as_ref().map(|spin| (spin, &member.pattern));
                 let callee = Callee { service: &member.service, inside: Some(&self), route };
                 match callee.ready(&gateway, request, &came, &mut record) {

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use tombolo_runtime::{Meter, Usage};
 
 use crate::activity::{Activity, UnderWay};
+use crate::counts::Counts;
 use crate::route::{Name, Part};
 
 /// What became of a request.
@@ -35,12 +36,23 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Client,
+    /// Another component of the same app.
+    Inside,
+}
+
 /// One request. Emits exactly one event, when it is dropped.
 pub(crate) struct RequestRecord {
     pub(crate) id: RequestId,
     started: Instant,
+    origin: Origin,
     /// Who is to answer, once that is known.
     pub(crate) target: Option<Arc<Name>>,
+    /// Who counts it, if nobody is to answer.
+    untargeted: Option<Arc<Counts>>,
     /// What the guest uses, once there is one.
     pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) outcome: Outcome,
@@ -54,7 +66,34 @@ pub(crate) struct RequestRecord {
 impl RequestRecord {
     /// The record of a request that came from inside, over no connection.
     pub(crate) fn inside(id: RequestId) -> Self {
-        Self::start(id, Arc::<Activity>::default().begin())
+        let mut record = Self::start(id, Arc::<Activity>::default().begin());
+        record.origin = Origin::Inside;
+        record
+    }
+
+    /// This one is to answer.
+    pub(crate) fn is_for(&mut self, target: &Arc<Name>) {
+        if self.origin == Origin::Client {
+            target.counts.begin();
+        }
+        self.target = Some(Arc::clone(target));
+    }
+
+    /// Nobody is to answer it.
+    pub(crate) fn is_for_nobody(&mut self, counts: &Arc<Counts>) {
+        if self.origin == Origin::Client {
+            counts.begin();
+        }
+        self.untargeted = Some(Arc::clone(counts));
+    }
+
+    fn count(&self, took: Duration) {
+        let counts = self.target.as_ref().map(|name| &name.counts).or(self.untargeted.as_ref());
+        match (counts, self.origin) {
+            (Some(counts), Origin::Client) => counts.end(self.status, took),
+            (Some(counts), Origin::Inside) => counts.end_inside(),
+            (None, _) => {}
+        }
     }
 
     /// To be kept by whatever else keeps the connection from resting.
@@ -66,7 +105,9 @@ impl RequestRecord {
         Self {
             id,
             started: Instant::now(),
+            origin: Origin::Client,
             target: None,
+            untargeted: None,
             meter: None,
             outcome: Outcome::ClientGone,
             status: 0,
@@ -98,9 +139,11 @@ impl RequestRecord {
 
 impl Drop for RequestRecord {
     fn drop(&mut self) {
+        let took = self.started.elapsed();
+        self.count(took);
         let Usage { cpu, waited, host_calls, memory_bytes, request_bytes, .. } = self.usage();
         let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
-        let Self { id, started, target, outcome, status, response_bytes, .. } = self;
+        let Self { id, target, outcome, status, response_bytes, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let app = target.as_ref().map_or("", |name| &*name.app);
         let (component, assets) = match target.as_ref().map(|name| &name.part) {
@@ -111,7 +154,7 @@ impl Drop for RequestRecord {
         tracing::info!(
             target: "request",
             %id, app, component, assets, ?outcome, status,
-            took_us = us(started.elapsed()),
+            took_us = us(took),
             cpu_us = us(cpu),
             waited_us = us(waited),
             host_calls, memory_bytes, request_bytes, response_bytes, outbound_requests, outbound_bytes,

@@ -5,15 +5,44 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tombolo_model::StaticResponse;
-use tombolo_model::route::{Pattern, Table};
+use tombolo_model::route::{Conflict, Pattern, Route, Table};
 use tombolo_model::site::Sites;
 use tombolo_runtime::Service;
 
 use crate::assets::Assets;
+use crate::counts::Counts;
 use crate::inside::AppInside;
 
 /// What answers which path of one app, in one release.
-pub type RouteTable = Table<Target>;
+pub struct RouteTable {
+    table: Table<Target>,
+    /// Of those that no route is for.
+    counts: Arc<Counts>,
+}
+
+impl RouteTable {
+    /// The table of these routes; what no route is for is counted in `counts`.
+    ///
+    /// # Errors
+    ///
+    /// If two of them are one.
+    pub fn new(routes: Vec<Route<Target>>, counts: Arc<Counts>) -> Result<Self, Conflict> {
+        Ok(Self { table: Table::new(routes)?, counts })
+    }
+
+    /// Its routes.
+    pub fn routes(&self) -> impl Iterator<Item = (&Pattern, &Target)> {
+        self.table.routes()
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<(&Pattern, &Target)> {
+        self.table.find(path)
+    }
+
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+}
 
 /// What is served, as of one publication.
 #[derive(Default)]
@@ -40,6 +69,8 @@ pub struct Name {
     pub app: Box<str>,
     /// Which part of the app.
     pub part: Part,
+    /// What becomes of requests for this release of it.
+    pub counts: Arc<Counts>,
 }
 
 /// A part of an app that answers.

@@ -6,6 +6,7 @@
 pub mod files;
 mod load;
 mod logs;
+mod measure;
 mod messages;
 mod node;
 mod office;
@@ -15,6 +16,7 @@ mod stage;
 mod trust;
 
 pub use load::LoadError;
+pub use logs::Lines;
 pub use node::{Node, NodeConfig, NodeError, Server};
 pub use platform::{Platform, PlatformConfig, PlatformError};
 /// What guests may do in their files.

@@ -14,7 +14,9 @@ use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Access, Input, LogBudget, LogSender, Network, Outbound, Output, World};
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Common, Egress, EgressConfig};
-use tombolo_gateway::{Answerer, AppInside, Assets, Gateway, Name, Part, RouteTable, SpinRoute, Target};
+use tombolo_gateway::{
+    Answerer, AppInside, Assets, Counts, Gateway, Name, Part, RouteTable, SpinRoute, Target,
+};
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
     App, Component, ComponentId, Executor, HttpTrigger, Isolation, Middleware, RedisTrigger, Source,
@@ -148,6 +150,8 @@ pub(crate) struct Loader<'a> {
     /// What its components have together with others.
     pub(crate) allowance: Option<Arc<Allowance>>,
     pub(crate) logs: LogSender,
+    /// Where its requests are counted.
+    pub(crate) counts: Arc<Counts>,
     /// When code comes into memory.
     pub(crate) load: Load,
 }
@@ -165,6 +169,8 @@ pub(crate) struct Loaded {
     pub(crate) services: Vec<Arc<Service>>,
     /// What it subscribes to.
     pub(crate) wanted: Wanted,
+    /// Where requests for it are counted.
+    pub(crate) counts: Arc<Counts>,
 }
 
 impl Loader<'_> {
@@ -172,7 +178,7 @@ impl Loader<'_> {
     pub(crate) fn load(&self, app: &App) -> Result<Loaded, LoadError> {
         let mut services = self.services(app)?;
         let by_id = by_id(app, &services);
-        let inside = AppInside::new(self.gateway, self.name(app), &by_id, app.spin_headers);
+        let inside = AppInside::new(self.gateway, self.name(app), &self.counts, &by_id, app.spin_headers);
         let mut routes = self.routes(app, &services, &inside)?;
         let wanted = self.subscriptions(app, &inside)?;
         services.extend(wanted.values().map(|(_, taker)| Arc::clone(&taker.service)));
@@ -195,15 +201,15 @@ impl Loader<'_> {
             return Err(LoadError::NoRoutes);
         }
         let answerers: Vec<String> = routes.iter().map(|route| describe(&route.target)).collect();
-        let table =
-            RouteTable::new(routes).map_err(|Conflict { route, first, second }| LoadError::Conflict {
-                route: route.to_string(),
-                first: answerers[first].clone(),
-                second: answerers[second].clone(),
-            })?;
+        let table = RouteTable::new(routes, Arc::clone(&self.counts));
+        let table = table.map_err(|Conflict { route, first, second }| LoadError::Conflict {
+            route: route.to_string(),
+            first: answerers[first].clone(),
+            second: answerers[second].clone(),
+        })?;
         let routes = Arc::new(table);
         inside.has_routes(&routes);
-        Ok(Loaded { routes, services, wanted })
+        Ok(Loaded { routes, services, wanted, counts: Arc::clone(&self.counts) })
     }
 
     /// The channels of each component at each server, and who takes their messages.
@@ -380,7 +386,8 @@ impl Loader<'_> {
     }
 
     fn route(&self, app: &App, pattern: &Pattern, part: Part, answerer: Answerer) -> Route<Target> {
-        let name = Arc::new(Name { app: self.name(app).into(), part });
+        let counts = Arc::clone(&self.counts);
+        let name = Arc::new(Name { app: self.name(app).into(), part, counts });
         Route { pattern: pattern.clone(), target: Target { name, answerer } }
     }
 

@@ -29,7 +29,7 @@ use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
 use crate::load::{LoadError, Loaded, Loader};
-use crate::logs::Logs;
+use crate::logs::{Files, Keeper, Lines, Logs};
 use crate::messages::Subscriptions;
 use crate::trust::Trust;
 
@@ -123,9 +123,10 @@ impl Parts {
             trust: &self.trust,
             allowance: None,
             logs: self.logs.sender(),
+            counts: Arc::default(),
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
-        let Loaded { routes, services, wanted } = loader.load(app)?;
+        let Loaded { routes, services, wanted, counts: _ } = loader.load(app)?;
         if !has_port(&routes) {
             return Err(LoadError::NoPort);
         }
@@ -181,12 +182,12 @@ impl Node {
         let sqlite =
             Sqlite::new(state.join(SQLITE_FOLDER), config.sqlite_databases).at_start(config.sqlite_at_start);
         let variables = Variables::new(config.vaults.iter().map(variables::Vault::new).collect());
-        let capabilities = capabilities(Kv::new(stores), sqlite, variables, Llm::new(config.llm));
+        let capabilities = capabilities(Arc::new(Kv::new(stores)), sqlite, variables, Llm::new(config.llm));
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();
         tokio::task::spawn_blocking(move || engines.warm_up());
-        let logs = Logs::start(Some(state.join("logs")));
+        let logs = Logs::start(Keeper::Files(Files::new(state.join("logs"))), Lines::Text);
         let gateway = Gateway::new(gateway);
         gateway.look_after();
         let parts = Parts {
@@ -295,13 +296,13 @@ impl Server {
 /// Everything a guest may be given. The same capabilities in the same order for each who calls this; what they
 /// keep is where their stores are.
 pub(crate) fn capabilities(
-    key_value: Kv,
+    key_value: Arc<Kv>,
     sqlite: Sqlite,
     variables: Variables,
     llm: Llm,
 ) -> Vec<Arc<dyn AnyCapability>> {
     vec![
-        Arc::new(key_value),
+        key_value,
         Arc::new(sqlite),
         Arc::new(variables),
         Arc::new(Redis),

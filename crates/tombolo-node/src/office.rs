@@ -84,6 +84,9 @@ async fn serve(stream: TcpStream, client: SocketAddr, router: Router, mut draini
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
+        // Who has asked and says no more has asked: without this an order is dropped if its end comes with it. That
+        // a client is gone is noticed when it is written to.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(connection);
     let ended = tokio::select! {

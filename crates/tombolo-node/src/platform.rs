@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tombolo_cap_kv::Kv;
 use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
@@ -20,7 +19,8 @@ use tombolo_model::networking::BlockedNetworks;
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_runtime::{Compiler, EngineConfig, Runtime};
 
-use crate::logs::Logs;
+use crate::logs::{Journals, Keeper, Lines, Logs};
+use crate::measure::Measures;
 use crate::messages::Subscriptions;
 use crate::node::{Server, capabilities, open};
 use crate::office::Office;
@@ -41,6 +41,8 @@ pub struct PlatformConfig {
     pub domain: String,
     /// What manifests may name that is not public: tenants write them.
     pub private: PrivateNetworks,
+    /// How the node itself prints what apps print.
+    pub lines: Lines,
     /// Releases of an app that are kept, besides what is served.
     pub releases_max: usize,
     /// What a tenant may use for which nothing else was said.
@@ -74,6 +76,7 @@ pub struct Platform {
     control: Arc<Control<Apps>>,
     gateway: Gateway,
     logs: Arc<Logs>,
+    journals: Arc<Journals>,
     subscriptions: Arc<Subscriptions>,
     listener: TcpListener,
     office: Office,
@@ -97,12 +100,12 @@ impl Platform {
         let office = Office::new(bind(config.control).await?, config.control)?;
         // For what is linked; each tenant has stores of its own.
         let sqlite = Sqlite::new(data.clone(), BTreeMap::new());
-        let linked =
-            capabilities(Kv::new(BTreeMap::new()), sqlite, Variables::new(Vec::new()), Llm::new(None));
+        let linked = capabilities(Arc::default(), sqlite, Variables::new(Vec::new()), Llm::new(None));
         let runtime = Runtime::new(engine, linked, open(artefacts), compiler);
         let engines = runtime.clone();
         tokio::task::spawn_blocking(move || engines.warm_up());
-        let logs = Arc::new(Logs::start(Some(data.join("logs"))));
+        let journals = Arc::new(Journals::new(data.join("logs")));
+        let logs = Arc::new(Logs::start(Keeper::Journals(Arc::clone(&journals)), config.lines));
         let gateway = Gateway::new(gateway);
         let blocked = BlockedNetworks { private: config.private, ..BlockedNetworks::default() };
         gateway.look_after();
@@ -112,6 +115,8 @@ impl Platform {
             gateway: gateway.clone(),
             subscriptions: Arc::clone(&subscriptions),
             logs: Arc::clone(&logs),
+            journals: Arc::clone(&journals),
+            measures: Measures::default(),
             blocked,
             quotas: config.quotas.clone(),
             trust: Trust::default(),
@@ -128,7 +133,17 @@ impl Platform {
         let control = tokio::task::spawn_blocking(|| Control::open(config, apps)).await;
         let control = control.map_err(|error| ControlError::Start { reason: error.to_string() })??;
         let control = Arc::new(control);
-        Ok(Self { control, gateway, logs, subscriptions, listener, office, address, drain_time_max })
+        Ok(Self {
+            control,
+            gateway,
+            logs,
+            journals,
+            subscriptions,
+            listener,
+            office,
+            address,
+            drain_time_max,
+        })
     }
 
     /// Where apps answer.
@@ -150,22 +165,33 @@ impl Platform {
         Ok(self.control.first_token().map_err(ControlError::from)?)
     }
 
-    /// Serves until `stop` is done, then takes no more orders, lets requests and messages under way end, and waits
+    /// Serves until `stop` is done, lets requests and messages under way end, then takes no more orders, and waits
     /// until what guests printed is out.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drain {
-        let Self { control, gateway, logs, subscriptions, listener, office, drain_time_max, .. } = self;
+        let Self {
+            control, gateway, logs, journals, subscriptions, listener, office, drain_time_max, ..
+        } = self;
         let server =
             Server { gateway: gateway.clone(), listener: Some(listener), subscriptions, drain_time_max };
         let (stopped, mut closing) = watch::channel(());
-        let stop = async move {
+        let stop = async {
             stop.await;
+            control.drain();
+        };
+        let served = async {
+            let drain = server.run(stop).await;
+            // Who follows an app sees all that it printed.
+            logs.collected().await;
+            journals.close();
+            control.close();
             drop(stopped);
+            drain
         };
         let orders = office.run(tombolo_control::router(Arc::clone(&control)), async move {
             // Nothing is sent: it can only close.
             let _ = closing.changed().await;
         });
-        let (drain, ()) = tokio::join!(server.run(stop), orders);
+        let (drain, ()) = tokio::join!(served, orders);
         drop(control);
         // With the table goes the last of what can print.
         gateway.publish(Published::default());

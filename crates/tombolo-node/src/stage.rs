@@ -14,16 +14,19 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
-use tombolo_control::{Candidate, Served, Stage, TenantUsage};
+use tombolo_control::metrics::Metrics;
+use tombolo_control::{Candidate, Printed, PrintedError, Served, Stage, TenantUsage, Wanted as WantedLines};
 use tombolo_egress::Common;
 use tombolo_gateway::{Gateway, Published};
 use tombolo_model::networking::{BlockedNetworks, Networking};
 use tombolo_model::site::{Site, Sites, Split};
-use tombolo_model::{KeyValueStore, Quotas, TenantName};
+use tombolo_model::{AppKey, Digest, KeyValueStore, Quotas, TenantName};
 use tombolo_runtime::{Allowance, Load, Runtime};
+use tombolo_store::{KeyValue, Namespace, StoreError};
 
 use crate::load::{Loaded, Loader};
-use crate::logs::Logs;
+use crate::logs::{Journals, Logs};
+use crate::measure::Measures;
 use crate::messages::{Subscriptions, Wanted};
 use crate::node::{KEY_VALUE_FILE, SQLITE_FOLDER, capabilities};
 use crate::trust::Trust;
@@ -34,6 +37,8 @@ pub(crate) struct Apps {
     pub(crate) gateway: Gateway,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) logs: Arc<Logs>,
+    pub(crate) journals: Arc<Journals>,
+    pub(crate) measures: Measures,
     /// Where no connection of any of them goes, and how they are encrypted.
     pub(crate) blocked: BlockedNetworks,
     pub(crate) trust: Trust,
@@ -44,10 +49,17 @@ pub(crate) struct Apps {
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
 }
 
+/// A release that can be served.
+pub(crate) struct Standing {
+    pub(crate) release: Digest,
+    pub(crate) loaded: Loaded,
+}
+
 /// What the apps of one tenant share.
 pub(crate) struct Tenant {
     /// Where it keeps its data.
     state: PathBuf,
+    key_value: Arc<Kv>,
     capabilities: Vec<Arc<dyn AnyCapability>>,
     allowance: Arc<Allowance>,
     /// What holds for its connections to other hosts: made anew with another bound, for releases from then on.
@@ -58,14 +70,20 @@ pub(crate) struct Tenant {
 impl Tenant {
     fn new(state: PathBuf, quotas: &Quotas, blocked: &BlockedNetworks) -> Self {
         let store_bytes_max = Arc::new(AtomicU64::new(quotas.store_bytes_max().unwrap_or(u64::MAX)));
-        let key_value = KeyValueStore::File(state.join(KEY_VALUE_FILE));
-        let stores = BTreeMap::from([(tombolo_cap_kv::DEFAULT_LABEL.to_owned(), key_value)]);
+        let file = KeyValueStore::File(state.join(KEY_VALUE_FILE));
+        let stores = BTreeMap::from([(tombolo_cap_kv::DEFAULT_LABEL.to_owned(), file)]);
+        let key_value = Arc::new(Kv::new(stores).bounded(Arc::clone(&store_bytes_max)));
         let sqlite =
             Sqlite::new(state.join(SQLITE_FOLDER), BTreeMap::new()).bounded(Arc::clone(&store_bytes_max));
-        let stores = Kv::new(stores).bounded(Arc::clone(&store_bytes_max));
         let connections_max = quotas.outbound_connections_max;
         Self {
-            capabilities: capabilities(stores, sqlite, Variables::new(Vec::new()), Llm::new(None)),
+            capabilities: capabilities(
+                Arc::clone(&key_value),
+                sqlite,
+                Variables::new(Vec::new()),
+                Llm::new(None),
+            ),
+            key_value,
             state,
             allowance: Allowance::new(quotas),
             common: Mutex::new((connections_max, common(connections_max, blocked))),
@@ -121,10 +139,10 @@ impl Apps {
 }
 
 impl Stage for Apps {
-    type Prepared = Arc<Loaded>;
+    type Prepared = Arc<Standing>;
 
     fn prepare(&self, candidate: Candidate<'_>) -> Result<Self::Prepared, Vec<String>> {
-        let Candidate { key, app, tree, is_one_of_many } = candidate;
+        let Candidate { key, release, app, tree, is_one_of_many } = candidate;
         let tenant = self.tenant(&key.tenant);
         // What it keeps is its own by the name that the node gave it, which no other app has.
         let app = tombolo_model::App { name: key.app.as_app_name(), ..app.clone() };
@@ -142,9 +160,11 @@ impl Stage for Apps {
             trust: &self.trust,
             allowance: Some(Arc::clone(&tenant.allowance)),
             logs: self.logs.sender(),
+            counts: self.measures.counts(key, release),
             load: if is_one_of_many { Load::Later } else { Load::Now },
         };
-        loader.load(&app).map(Arc::new).map_err(|error| {
+        let standing = |loaded| Arc::new(Standing { release, loaded });
+        loader.load(&app).map(standing).map_err(|error| {
             let mut text = error.to_string();
             let mut cause = error.source();
             while let Some(error) = cause {
@@ -169,26 +189,46 @@ impl Stage for Apps {
         let mut sites = Vec::new();
         let mut services = Vec::new();
         let mut wanted = Wanted::new();
+        let mut measured = Vec::new();
         for Served { key, hosts, main, split } in served {
             let mut salt = DefaultHasher::new();
             key.hash(&mut salt);
             let site = Site {
-                main: Arc::clone(&main.routes),
+                main: Arc::clone(&main.loaded.routes),
                 split: split.as_ref().map(|(percent, other)| Split {
                     percent: *percent,
                     salt: salt.finish(),
-                    target: Arc::clone(&other.routes),
+                    target: Arc::clone(&other.loaded.routes),
                 }),
             };
             sites.extend(hosts.iter().map(|host| (host.as_str().into(), site.clone())));
-            for loaded in std::iter::once(main).chain(split.iter().map(|(_, other)| other)) {
-                services.extend(loaded.services.iter().cloned());
+            for standing in std::iter::once(main).chain(split.iter().map(|(_, other)| other)) {
+                services.extend(standing.loaded.services.iter().cloned());
+                measured.push((key.clone(), Arc::clone(standing)));
             }
             // A message is nobody's client: the release that most get takes them all.
-            let own = main.wanted.iter().map(|(source, taken)| (source.clone(), taken.clone()));
+            let own = main.loaded.wanted.iter().map(|(source, taken)| (source.clone(), taken.clone()));
             wanted.extend(own);
         }
         self.gateway.publish(Published { sites: Sites::new(sites), services });
         self.subscriptions.replace(wanted);
+        self.measures.serve(measured);
+    }
+
+    fn key_value(&self, key: &AppKey, label: &str) -> Result<Option<(KeyValue, Namespace)>, StoreError> {
+        // By the name that its guests are known by there: see `prepare`.
+        self.tenant(&key.tenant).key_value.own(&key.app.as_app_name(), label)
+    }
+
+    fn measure(&self, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics {
+        self.measures.measure(&self.gateway, wanted)
+    }
+
+    fn printed(&self, key: &AppKey, wanted: WantedLines) -> Result<Printed, PrintedError> {
+        self.journals.printed(key, wanted)
+    }
+
+    fn forget(&self, key: &AppKey) {
+        self.journals.forget(key);
     }
 }

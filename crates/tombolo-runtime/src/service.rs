@@ -184,6 +184,12 @@ impl Service {
         &self.totals
     }
 
+    /// Guests of it that are at work, those that go on after their answer included.
+    pub fn at_work(&self) -> u64 {
+        let most = self.config.limits.concurrency_max as usize;
+        most.saturating_sub(self.slots.available_permits()) as u64
+    }
+
     /// Whether its code is in memory.
     pub fn is_loaded(&self) -> bool {
         self.pre.load().is_some()
@@ -292,6 +298,7 @@ impl Service {
                 Ok(pre) => {
                     service.is_passing.store(service.cold.is_passing(pre.code()), Relaxed);
                     service.pre.store(Some(Arc::clone(&pre)));
+                    service.totals.loaded();
                     Ok(pre)
                 }
                 Err(reason) => {

@@ -8,6 +8,7 @@ use tombolo_capability::Usage;
 #[derive(Debug, Default)]
 pub struct Totals {
     requests: AtomicU64,
+    loads: AtomicU64,
     cpu_ns: AtomicU64,
     waited_ns: AtomicU64,
     host_calls: AtomicU64,
@@ -22,6 +23,8 @@ pub struct Totals {
 pub struct Sum {
     /// Guests that have ended.
     pub requests: u64,
+    /// How often a request found its code not in memory, and had it brought there.
+    pub loads: u64,
     /// What they used: of time and calls the sum, of memory the most that one of them had.
     pub usage: Usage,
 }
@@ -39,11 +42,17 @@ impl Totals {
         self.outbound_bytes.fetch_add(usage.outbound_bytes, Relaxed);
     }
 
+    /// Its code was brought into memory for a request.
+    pub(crate) fn loaded(&self) {
+        self.loads.fetch_add(1, Relaxed);
+    }
+
     /// What they come to now.
     pub fn sum(&self) -> Sum {
         let time = |total: &AtomicU64| std::time::Duration::from_nanos(total.load(Relaxed));
         Sum {
             requests: self.requests.load(Relaxed),
+            loads: self.loads.load(Relaxed),
             usage: Usage {
                 cpu: time(&self.cpu_ns),
                 waited: time(&self.waited_ns),

@@ -116,4 +116,42 @@ pub struct AuditRecord {
     pub outcome: u16,
     /// Whose it was.
     pub tenant: Option<TenantName>,
+    /// What that was for those who follow what happens, if it concerns them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventRecord>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// Of which kind it is.
+    pub kind: EventKind,
+    /// Who may know; `None` is admins alone.
+    pub tenant: Option<TenantName>,
+    /// Which app it is about.
+    pub app: Option<SiteName>,
+    /// Which release.
+    pub release: Option<Digest>,
+    /// More, for people.
+    pub detail: String,
+}
+
+/// A kind of what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// An app serves a release.
+    Activated,
+    /// It serves one that came before the one it served.
+    RolledBack,
+    /// A release was not taken, or not activated.
+    DeploymentRefused,
+    /// An app is no more.
+    AppRemoved,
+    /// An app could not be served when the node started.
+    AppFailed,
+    /// A token was made.
+    TokenMade,
+    /// A token is good for nothing any more.
+    TokenRevoked,
 }

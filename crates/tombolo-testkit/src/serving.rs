@@ -66,5 +66,6 @@ impl Serving {
 /// The word behind `before`.
 fn after(text: &str, before: &str) -> String {
     let (_, rest) = text.split_once(before).expect("it was waited for");
-    rest.split_whitespace().next().expect("a word").to_owned()
+    // It ends with a space or a line, or with the text of a JSON document.
+    rest.split([' ', '\n', '"']).next().expect("a word").to_owned()
 }

@@ -70,7 +70,8 @@ impl Up {
                 return Some(None);
             }
             let (_, rest) = text.split_once("Listening on http://")?;
-            rest.split_once('\n')?.0.parse().ok().map(Some)
+            // Its line ends, or the text of a JSON document.
+            rest.split_once(['\n', '"'])?.0.parse().ok().map(Some)
         });
         Self { child, address, said }
     }

@@ -6,9 +6,11 @@
 mod allocator;
 mod cache;
 mod compile;
+mod completions;
 mod doctor;
 mod failure;
 mod inspect;
+mod log;
 mod pairs;
 mod remote;
 mod run;
@@ -19,9 +21,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// The self-hosted WebAssembly application platform
 #[derive(Debug, Parser)]
@@ -46,10 +45,16 @@ enum Command {
     Variables(remote::Variables),
     Tokens(remote::Tokens),
     Tenants(remote::Tenants),
+    Logs(remote::Logs),
+    Events(remote::Events),
+    Top(remote::Top),
+    Domains(remote::Domains),
+    Kv(remote::Kv),
     Inspect(inspect::Inspect),
     #[command(name = compile::SUBCOMMAND, hide = true)]
     Compile(compile::Compile),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
 }
 
 fn main() -> ExitCode {
@@ -57,7 +62,11 @@ fn main() -> ExitCode {
     // the kernel does not know this, it is as it was.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let cli = Cli::parse();
-    log_to_stderr(std::env::var("TOMBOLO_LOG").ok());
+    let format = match &cli.command {
+        Command::Serve(serve) => serve.log,
+        _ => log::Format::Text,
+    };
+    format.begin(std::env::var("TOMBOLO_LOG").ok());
     let result = match cli.command {
         Command::Up(up) => up.run(&cache::folder(|name| std::env::var_os(name)), environment()),
         Command::Run(run) => run.run(&cache::folder(|name| std::env::var_os(name))),
@@ -73,6 +82,12 @@ fn main() -> ExitCode {
         Command::Variables(variables) => variables.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Tenants(tenants) => tenants.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Tokens(tokens) => tokens.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Logs(logs) => logs.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Events(events) => events.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Top(top) => top.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Domains(domains) => domains.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Kv(kv) => kv.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Completions(completions) => completions.run(&mut io::stdout().lock()),
         Command::Inspect(inspect) => inspect.run(environment(), &mut io::stdout().lock()),
         Command::Compile(compile) => compile.run(),
         Command::Doctor(doctor) => {
@@ -94,12 +109,4 @@ fn main() -> ExitCode {
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// Warnings of our own, or what `TOMBOLO_LOG` asks for (`info`, `request=info`, …).
-fn log_to_stderr(asked: Option<String>) {
-    let targets = asked.and_then(|text| text.parse::<Targets>().ok());
-    let targets = targets.unwrap_or_else(|| Targets::new().with_default(tracing::Level::WARN));
-    let to_stderr = tracing_subscriber::fmt::layer().without_time().with_target(false).with_ansi(false);
-    tracing_subscriber::registry().with(to_stderr.with_writer(io::stderr)).with(targets).init();
 }

@@ -11,15 +11,16 @@ use tombolo_model::Quotas;
 use tombolo_model::name::is_host_name;
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_node::{
-    Allocation, Drain, EngineConfig, GatewayConfig, Interruption, Platform, PlatformConfig, PlatformError,
-    Pool,
+    Allocation, Drain, EngineConfig, GatewayConfig, Interruption, Lines, Platform, PlatformConfig,
+    PlatformError, Pool,
 };
 
 use crate::allocator;
 use crate::failure::Failure;
+use crate::log::Format;
 use crate::remote::Environment;
 use crate::up::walls::{self, Walls};
-use crate::up::{POLLS_PER_LOOK, compiler, say, stop_signal};
+use crate::up::{POLLS_PER_LOOK, compiler, stop_signal};
 
 /// Serve the apps that are deployed to this node
 ///
@@ -51,6 +52,9 @@ pub(crate) struct Serve {
     /// Releases of an app that are kept, besides what is served
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     releases_max: usize,
+    /// How the node says what goes on, on stderr, and what components print; TOMBOLO_LOG says how much
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log: Format,
     /// Do not give up what serving does not need; to find out whether that is what fails
     #[arg(long)]
     no_confine: bool,
@@ -75,7 +79,7 @@ impl Serve {
         let artefacts = cache.clone().unwrap_or_else(|| data.join("artefacts"));
         let walls = if self.no_confine { Walls::None } else { Walls::All };
         // Before anything starts a thread: see `tombolo_confine`.
-        walls.put_up(|| walls::plan_of_platform(&data, Some(&artefacts)));
+        walls.put_up(|text| self.log.say(text), || walls::plan_of_platform(&data, Some(&artefacts)));
         let config = PlatformConfig {
             listen: self.listen,
             control: self.control,
@@ -88,6 +92,10 @@ impl Serve {
             },
             releases_max: self.releases_max,
             quotas: Quotas::default(),
+            lines: match self.log {
+                Format::Text => Lines::Text,
+                Format::Json => Lines::Json,
+            },
             engine: EngineConfig {
                 allocation: Allocation::Pooled(Pool::DEFAULT),
                 interruption: Interruption::Sliced,
@@ -102,7 +110,7 @@ impl Serve {
             .on_thread_park(allocator::give_back)
             .build();
         let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-        let drain = tokio.block_on(serve(config))?;
+        let drain = tokio.block_on(serve(config, self.log))?;
         // Whoever is still at work had its time to drain.
         tokio.shutdown_background();
         match drain {
@@ -114,20 +122,20 @@ impl Serve {
     }
 }
 
-async fn serve(config: PlatformConfig) -> Result<Drain, Failure> {
+async fn serve(config: PlatformConfig, log: Format) -> Result<Drain, Failure> {
     // From here on a signal drains, also one that comes before the first request.
-    let stop = stop_signal()?;
+    let stop = stop_signal(move |text| log.say(text))?;
     let domain = config.domain.clone();
     let platform = Platform::start(config).await.map_err(|error| refusal(&error))?;
     let first = platform.first_token().map_err(|error| Failure::of(&error))?;
     let control = platform.control_address();
     if let Some(token) = first {
-        say(&format!(
+        log.say(&format!(
             "The first token, told this once: {token}\nLog in with it: tombolo login http://{control}\n"
         ));
     }
     let port = platform.address().port();
-    say(&format!(
+    log.say(&format!(
         "Apps answer at http://<app>.{domain}:{port}/\nControl at http://{control}\nListening on http://{}\n",
         platform.address()
     ));

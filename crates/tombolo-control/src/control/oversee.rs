@@ -1,19 +1,26 @@
 //! What belongs to apps besides releases, and who may change it: domains, variables, tokens, the audit log.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tombolo_api as api;
+use tombolo_api::Problem;
+use tombolo_api::metrics::Metrics;
 use tombolo_model::name::is_host_name;
-use tombolo_model::{AppKey, SiteName, TenantName};
-use tombolo_store::records::{AuditRecord, Scope, TokenRecord};
+use tombolo_model::{AppKey, Digest, SiteName, TenantName};
+use tombolo_store::records::{Activation, AuditRecord, EventKind, EventRecord, Scope, TokenRecord};
 use tombolo_store::registry::DomainSet;
+use tombolo_store::{KeyValue, Namespace};
 
 use super::{Answer, Control};
 use crate::access::{Principal, new_token, now, token_digest};
+use crate::events::{self, Followers};
+use crate::feed::Feed;
 use crate::refuse;
-use crate::stage::Stage;
+use crate::stage::{Printed, Stage, Wanted};
 
 /// How often somebody without a good token gets into the audit log.
 const STRANGER_INTERVAL: Duration = Duration::from_secs(60);
@@ -47,6 +54,34 @@ impl<S: Stage> Control<S> {
         }
         drop(served);
         Ok(self.app_info(key, record))
+    }
+
+    /// From now on the node is not ready, and nothing is changed: it stops.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// What was counted until now.
+    pub(crate) fn measure(&self, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics {
+        self.stage.measure(wanted)
+    }
+
+    /// What an app printed, and prints from now on.
+    pub(crate) fn printed(&self, key: &AppKey, wanted: Wanted) -> Answer<Printed> {
+        let printed = self.stage.printed(key, wanted).map_err(|error| refuse::not_printed(&error))?;
+        // Afterwards: who follows an app that is removed meanwhile is let go.
+        self.app(key).map(|_| printed)
+    }
+
+    /// A key-value store of an app, and what is the app's in it.
+    pub(crate) fn key_value(&self, key: &AppKey, label: &str) -> Answer<(KeyValue, Namespace)> {
+        self.app(key)?;
+        let found = self.stage.key_value(key, label).map_err(|error| refuse::failed(&error))?;
+        found.ok_or_else(|| refuse::not_found(format!("no store `{label}`")))
     }
 
     /// The values of an app's variables.
@@ -110,8 +145,8 @@ impl<S: Stage> Control<S> {
         Ok(all.map(|(hex, token)| token_info(&hex, token)).collect())
     }
 
-    /// Makes a token good for nothing.
-    pub(crate) fn revoke(&self, by: &Principal, id: &str) -> Answer<()> {
+    /// Makes a token good for nothing; what it was.
+    pub(crate) fn revoke(&self, by: &Principal, id: &str) -> Answer<TokenRecord> {
         let failed = |error| refuse::failed(&error);
         // One at a time: of two that revoke each other's, one must see what the other did.
         let _alone = self.served();
@@ -124,13 +159,64 @@ impl<S: Stage> Control<S> {
             let reason = "it is the last of an admin that does not expire: nobody could make another";
             return Err(refuse::refused("the token is kept", vec![reason.to_owned()]));
         }
-        self.registry.remove_token(hex).map(drop).map_err(failed)
+        self.registry.remove_token(hex).map_err(failed)?;
+        Ok(token.clone())
     }
 
     /// Adds a line to the audit log. If that fails it is said, and what was done stands.
     pub(crate) fn audit(&self, record: &AuditRecord) {
-        if let Err(error) = self.registry.audit(record) {
-            refuse::failed(&error);
+        let followers = self.followers();
+        match self.registry.audit(record) {
+            Ok(number) => followers.tell(number, record),
+            Err(error) => drop(refuse::failed(&error)),
+        }
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Followers> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last events, and those that come if they are asked for.
+    pub(crate) fn events(
+        &self,
+        tenant: Option<TenantName>,
+        lines_max: usize,
+        follow: bool,
+    ) -> Answer<(Vec<u8>, Option<Feed>)> {
+        let mut followers = self.followers();
+        let feed = follow.then(|| followers.follow(tenant.clone())).transpose()?;
+        let wanted = |record: &AuditRecord| events::is_of(record, tenant.as_ref());
+        let mut found = match lines_max {
+            0 => Vec::new(),
+            _ => self.registry.audited(lines_max, wanted).map_err(|error| refuse::failed(&error))?,
+        };
+        drop(followers);
+        found.reverse();
+        let lines: Vec<Bytes> =
+            found.iter().filter_map(|(number, record)| events::line(*number, record)).collect();
+        Ok((lines.concat(), feed))
+    }
+
+    /// Lets go who follows what happens.
+    pub fn close(&self) {
+        self.followers().close();
+    }
+
+    /// What it is if an app that serves `active` is to serve `release`.
+    pub(super) fn kind_of(
+        &self,
+        key: &AppKey,
+        active: Option<&Activation>,
+        release: &Digest,
+    ) -> Answer<EventKind> {
+        let number = |digest: &Digest| {
+            let release = self.registry.release(key, digest).map_err(|error| refuse::failed(&error))?;
+            Ok(release.map(|release| release.number))
+        };
+        let Some(active) = active else { return Ok(EventKind::Activated) };
+        match number(release)? < number(&active.release)? {
+            true => Ok(EventKind::RolledBack),
+            false => Ok(EventKind::Activated),
         }
     }
 
@@ -155,6 +241,25 @@ impl<S: Stage> Control<S> {
         let wanted = |record: &AuditRecord| tenant.is_none() || record.tenant.as_ref() == tenant;
         let found = self.registry.audited(count_max, wanted).map_err(|error| refuse::failed(&error))?;
         Ok(found.into_iter().map(crate::audit::line).collect())
+    }
+}
+
+/// What is written down of an app that could not be served when the node started.
+pub(super) fn failed(key: &AppKey, active: &Activation, problem: &Problem) -> AuditRecord {
+    AuditRecord {
+        at: now(),
+        who: "-".to_owned(),
+        from: "-".to_owned(),
+        what: format!("start {key}"),
+        outcome: problem.status,
+        tenant: Some(key.tenant.clone()),
+        event: Some(EventRecord {
+            kind: EventKind::AppFailed,
+            tenant: Some(key.tenant.clone()),
+            app: Some(key.app.clone()),
+            release: Some(active.release),
+            detail: problem.to_string(),
+        }),
     }
 }
 

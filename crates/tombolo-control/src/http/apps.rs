@@ -1,12 +1,13 @@
 //! Apps and their releases.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use tombolo_api::{Activate, App, Problem, ReleaseInfo};
-use tombolo_model::Digest;
+use axum::{Extension, Json};
+use tombolo_api::{Activate, App, Problem, ReleaseInfo, Split};
 use tombolo_model::release::DOCUMENT_BYTES_MAX;
+use tombolo_model::{AppKey, Digest};
+use tombolo_store::records::{EventKind, EventRecord};
 
 use super::read::{Asked, At, Sent, named, whole};
 use super::{Done, Node, Of, work};
@@ -59,10 +60,16 @@ pub(crate) async fn remove<S: Stage>(
     principal: Principal,
     At(app): At<String>,
     Asked(of): Asked<Of>,
-) -> Done<StatusCode> {
+) -> Done<(StatusCode, Extension<EventRecord>)> {
     let key = principal.app(of.tenant, named(&app)?, Action::Manage)?;
+    let event = about(EventKind::AppRemoved, &key, None, String::new());
     work(&control, move |control| control.remove_app(&key)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, Extension(event)))
+}
+
+/// An event of an app.
+fn about(kind: EventKind, key: &AppKey, release: Option<Digest>, detail: String) -> EventRecord {
+    EventRecord { kind, tenant: Some(key.tenant.clone()), app: Some(key.app.clone()), release, detail }
 }
 
 /// The releases of an app, the last first
@@ -119,9 +126,15 @@ pub(crate) async fn activate<S: Stage>(
     At(app): At<String>,
     Asked(of): Asked<Of>,
     Sent(wanted): Sent<Activate>,
-) -> Done<Json<App>> {
+) -> Done<(Extension<EventRecord>, Json<App>)> {
     let key = principal.app(of.tenant, named(&app)?, Action::Deploy)?;
-    Ok(Json(work(&control, move |control| control.activate(&key, &wanted)).await?))
+    let mut event = about(EventKind::Activated, &key, Some(wanted.release), String::new());
+    if let Some(Split { release, percent }) = &wanted.split {
+        event.detail = format!("{percent} % of the clients have {release}");
+    }
+    let (app, kind) = work(&control, move |control| control.activate(&key, &wanted)).await?;
+    event.kind = kind;
+    Ok((Extension(event), Json(app)))
 }
 
 /// Let an app answer at another host

@@ -1,12 +1,12 @@
 //! Tokens, and the log of who did what.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tombolo_api::{AuditLine, MadeToken, NewToken, Problem, ScopeName, TokenInfo};
 use tombolo_model::TenantName;
-use tombolo_store::records::Scope;
+use tombolo_store::records::{EventKind, EventRecord, Scope};
 
 use super::read::{Asked, At, Sent};
 use super::{Done, Node, work};
@@ -43,7 +43,7 @@ pub(crate) async fn make<S: Stage>(
     State(control): Node<S>,
     principal: Principal,
     Sent(new): Sent<NewToken>,
-) -> Done<(StatusCode, Json<MadeToken>)> {
+) -> Done<(StatusCode, Extension<EventRecord>, Json<MadeToken>)> {
     let is_name =
         |name: &str| !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains(char::is_control);
     if !is_name(&new.name) {
@@ -58,8 +58,21 @@ pub(crate) async fn make<S: Stage>(
     if !principal.oversees(&scope) {
         return Err(refuse::forbidden("a token makes only tokens of its own tenant").into());
     }
+    let event = about(EventKind::TokenMade, &name, &scope);
     let made = work(&control, move |control| control.make_token(name, scope, expires_in_s)).await?;
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok((StatusCode::CREATED, Extension(event), Json(made)))
+}
+
+/// An event of a token. Its tenant may know of it, of one that is for all only an admin.
+fn about(kind: EventKind, name: &str, scope: &Scope) -> EventRecord {
+    let (tenant, app, what) = match scope {
+        Scope::Admin => (None, None, "admin"),
+        Scope::Tenant { tenant } => (Some(tenant), None, "tenant"),
+        Scope::Deploy { tenant, app } => (Some(tenant), Some(app), "deploy"),
+        Scope::Read { tenant } => (Some(tenant), None, "read"),
+    };
+    let detail = format!("`{name}`, scope {what}");
+    EventRecord { kind, tenant: tenant.cloned(), app: app.cloned(), release: None, detail }
 }
 
 fn scope_of(principal: &Principal, new: NewToken) -> Answer<Scope> {
@@ -89,9 +102,9 @@ pub(crate) async fn revoke<S: Stage>(
     State(control): Node<S>,
     principal: Principal,
     At(id): At<String>,
-) -> Done<StatusCode> {
-    work(&control, move |control| control.revoke(&principal, &id)).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Done<(StatusCode, Extension<EventRecord>)> {
+    let token = work(&control, move |control| control.revoke(&principal, &id)).await?;
+    Ok((StatusCode::NO_CONTENT, Extension(about(EventKind::TokenRevoked, &token.name, &token.scope))))
 }
 
 /// Which lines of the audit log are asked for.

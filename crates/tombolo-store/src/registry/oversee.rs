@@ -115,22 +115,24 @@ impl Registry {
         })
     }
 
-    /// Adds a line to the audit log.
+    /// Adds a line to the audit log; its number.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
-    pub fn audit(&self, record: &AuditRecord) -> Done<()> {
+    pub fn audit(&self, record: &AuditRecord) -> Done<u64> {
         let transaction = self.database.begin_write().map_err(database("write"))?;
-        {
+        let number = {
             let mut audit = transaction.open_table(AUDIT).map_err(database("write"))?;
             let last = audit.last().map_err(database("write"))?.map_or(0, |(number, _)| number.value());
             audit.insert(last + 1, written(record).as_slice()).map_err(database("write"))?;
             if let Some(oldest) = (last + 1).checked_sub(AUDIT_MAX) {
                 audit.remove(oldest).map_err(database("write"))?;
             }
-        }
-        transaction.commit().map_err(database("write"))
+            last + 1
+        };
+        transaction.commit().map_err(database("write"))?;
+        Ok(number)
     }
 
     /// The last lines of the audit log that `wanted` takes, the last first.

@@ -153,6 +153,7 @@ fn a_registry_of_a_later_version_is_refused_untouched() {
 fn the_audit_log_tells_the_last_lines_first() {
     let (_folder, registry) = open();
     let line = |at, who: &str| AuditRecord {
+        event: None,
         at,
         who: who.to_owned(),
         from: "127.0.0.1".to_owned(),

@@ -1,6 +1,7 @@
 //! The control interface of a node, as its client.
 
 use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tombolo_api::{Activate, App, Blobs, MissingBlobs, Problem, ReleaseInfo};
 use tombolo_model::{Digest, SiteName};
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, BodyReader};
 
 use super::session::Session;
 use crate::failure::Failure;
@@ -65,8 +66,9 @@ impl Client {
     }
 
     fn address(&self, path: &str) -> String {
+        let mark = if path.contains('?') { '&' } else { '?' };
         let tenant = self.session.tenant.iter();
-        let tenant: String = tenant.map(|tenant| format!("?tenant={tenant}")).collect();
+        let tenant: String = tenant.map(|tenant| format!("{mark}tenant={tenant}")).collect();
         format!("{}{path}{tenant}", self.session.url)
     }
 
@@ -109,6 +111,20 @@ impl Client {
         self.answer(self.agent.get(self.address(path)).header("authorization", self.bearer()).call())
     }
 
+    /// Asks for lines, of which more may come.
+    pub(crate) fn stream(&self, path: &str) -> Asked<BufReader<BodyReader<'static>>> {
+        let sent = self.agent.get(self.address(path)).header("authorization", self.bearer()).call();
+        match sent {
+            Ok(response) if response.status().is_success() => {
+                Ok(BufReader::new(response.into_body().into_reader()))
+            }
+            refused => match self.body(refused) {
+                Err(refusal) => Err(refusal),
+                Ok(_) => unreachable!("it was no success"),
+            },
+        }
+    }
+
     /// Asks for something that may not be there.
     pub(crate) fn find<T: DeserializeOwned>(&self, path: &str) -> Asked<Option<T>> {
         match self.get(path) {
@@ -143,6 +159,22 @@ impl Client {
             serde_json::to_vec(value).expect("what is sent is made of texts, numbers and lists of them");
         let request = self.agent.post(self.address(path)).header("authorization", self.bearer());
         self.answer(request.content_type("application/json").send(&body))
+    }
+
+    /// Asks for bytes.
+    pub(crate) fn bytes(&self, path: &str) -> Asked<Vec<u8>> {
+        self.body(self.agent.get(self.address(path)).header("authorization", self.bearer()).call())
+    }
+
+    /// Sends bytes as they are, where there is nothing to say about it.
+    pub(crate) fn put_as_is(&self, path: &str, value: &[u8]) -> Asked<()> {
+        let request = self.agent.put(self.address(path)).header("authorization", self.bearer());
+        self.body(request.content_type("application/octet-stream").send(value)).map(drop)
+    }
+
+    /// Removes a part of something; what that is then.
+    pub(crate) fn remove<T: DeserializeOwned>(&self, path: &str) -> Asked<T> {
+        self.answer(self.agent.delete(self.address(path)).header("authorization", self.bearer()).call())
     }
 
     /// Removes something.

@@ -4,22 +4,32 @@ mod apps;
 mod client;
 mod collect;
 mod deploy;
+mod domains;
+mod events;
+mod kv;
 mod login;
+mod logs;
 mod session;
 mod tenants;
+mod time;
 mod tokens;
+mod top;
 mod variables;
 
 pub(crate) use apps::{Apps, Promote, Releases, Rollback};
 pub(crate) use deploy::Deploy;
+pub(crate) use domains::Domains;
+pub(crate) use events::Events;
+pub(crate) use kv::Kv;
 pub(crate) use login::Login;
+pub(crate) use logs::Logs;
 pub(crate) use session::Environment;
 pub(crate) use tenants::Tenants;
 pub(crate) use tokens::Tokens;
+pub(crate) use top::Top;
 pub(crate) use variables::Variables;
 
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use tombolo_model::SiteName;
@@ -27,6 +37,7 @@ use tombolo_model::SiteName;
 use crate::failure::Failure;
 use client::Client;
 use session::At;
+use time::ago;
 
 impl At {
     fn client(&self, environment: &Environment) -> Result<Client, Failure> {
@@ -41,24 +52,12 @@ fn json(value: &impl Serialize, to: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// Whoever reads may have seen enough; anything else is a failure.
-fn told(written: io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn told(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(format!("cannot write the answer: {error}")))
         }
         _ => Ok(()),
-    }
-}
-
-/// How long ago something was, in its largest unit.
-fn ago(then: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    let seconds = now.saturating_sub(then);
-    match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..86_400 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} d ago", seconds / 86_400),
     }
 }
 

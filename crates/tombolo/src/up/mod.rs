@@ -146,7 +146,7 @@ impl Up {
             KeyValueStore::Redis(_) => None,
         });
         let files: Vec<_> = kept.chain(databases.values()).collect();
-        self.walls().put_up(|| walls::plan(&source, &app, &state, &files, cache.as_deref()));
+        self.walls().put_up(say, || walls::plan(&source, &app, &state, &files, cache.as_deref()));
         let config = NodeConfig {
             listen: self.listen,
             root: source.root().to_owned(),
@@ -205,7 +205,7 @@ impl Up {
         // Watched before it is read, so that no change falls between.
         let watch = if self.watch { Some(watch::Watch::new(&source, &app)?) } else { None };
         // From here on a signal drains, also one that comes before the first request.
-        let stop = stop_signal()?;
+        let stop = stop_signal(say)?;
         let mut node = Node::start(config, &app).await.map_err(|error| refusal(&error, &app))?;
         let server = node.take_server();
         say(&banner(&app, node.address()));
@@ -279,8 +279,8 @@ fn refusal(error: &NodeError, app: &App) -> Failure {
     failure.hint(hint.to_owned())
 }
 
-/// Done at SIGTERM or SIGINT. A second SIGINT ends the process at once: somebody is waiting.
-pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+/// Done at SIGTERM or SIGINT, which it says. A second SIGINT ends the process at once: somebody is waiting.
+pub(crate) fn stop_signal(say: impl Fn(&str) + Send + 'static) -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error: io::Error| Failure::new(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -8,7 +8,6 @@ use tombolo_model::{App, Source as Code};
 use tombolo_store::ArtefactCache;
 
 use super::app::Source;
-use super::say;
 
 /// How much of the second wall goes up.
 pub(crate) enum Walls {
@@ -21,9 +20,9 @@ pub(crate) enum Walls {
 }
 
 impl Walls {
-    /// Puts them up, around the files of `plan`. Whatever this kernel lacks is said once; serving
+    /// Puts them up, around the files of `plan`, and says which it was asked to leave out. Whatever this kernel lacks is said once; serving
     /// goes on without it, as it did before there was a second wall.
-    pub(crate) fn put_up(&self, plan: impl FnOnce() -> Plan) {
+    pub(crate) fn put_up(&self, say: impl Fn(&str), plan: impl FnOnce() -> Plan) {
         let report = match self {
             Self::All => tombolo_confine::confine(&plan()),
             Self::Watching => {

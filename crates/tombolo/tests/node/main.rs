@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
+mod events;
+mod keeping;
+mod logs;
+mod metrics;
 mod orders;
 mod quotas;
 mod releases;
+mod started;
 mod tenants;
 mod walk;
 

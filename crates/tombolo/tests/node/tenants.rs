@@ -46,6 +46,8 @@ fn filled(path: &str) -> String {
         .replace("{tenant}", "ada")
         .replace("{digest}", &tombolo_model::Digest::of(b"abc").to_string())
         .replace("{domain}", "shop.example")
+        .replace("{store}", "default")
+        .replace("{key}", "greeting")
         .replace("{name}", "greeting")
         .replace("{id}", "000000000000")
 }
@@ -55,7 +57,7 @@ fn nothing_is_told_without_a_token() {
     let sandbox = sandbox();
     let (node, _) = Serving::first(&sandbox);
     let all = every_path(&node);
-    assert!(all.len() > 15, "{all:?}");
+    assert!(all.len() > 18, "{all:?}");
     for (method, path) in all {
         for token in ["", "tbl_0000000000000000000000000000000000000000000000000000000000000000"] {
             let answer = node.order(&method, &filled(&path), token, body(&method, &path));
