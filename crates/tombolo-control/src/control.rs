@@ -6,7 +6,7 @@ mod tenants;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use tombolo_store::{Blobs, Registry, StoreError};
 
 use crate::access::{Principal, new_token, now, token_digest};
 use crate::events::Followers;
+use crate::reached::Reached;
 use crate::refuse;
 use crate::seal::Seal;
 use crate::stage::{Candidate, Served, Stage};
@@ -34,8 +35,8 @@ pub struct ControlConfig {
     pub folder: PathBuf,
     /// What the hosts of apps end in: an app answers at `<app>.<domain>`.
     pub domain: String,
-    /// The port that clients see, if it is not that of `http`.
-    pub port: Option<u16>,
+    /// How clients reach apps.
+    pub reached: Reached,
     /// Releases of an app that are kept, besides what is served.
     pub releases_max: usize,
     /// What a tenant may use for which nothing else was said.
@@ -64,6 +65,10 @@ pub enum ControlError {
     },
 }
 
+/// The node's key, in its folder.
+pub(crate) const KEY_FILE: &str = "node.key";
+/// What it knows, there as well.
+pub(crate) const REGISTRY_FILE: &str = "registry.redb";
 /// How old a blob is that no release names before it is removed: its release may be on its way.
 const BLOB_AGE_MIN: Duration = Duration::from_secs(3600);
 /// Apps beyond which code waits for its first request.
@@ -72,6 +77,8 @@ const LOADED_MAX: usize = 32;
 /// A control plane.
 pub struct Control<S: Stage> {
     config: ControlConfig,
+    /// What was said last.
+    releases_max: AtomicUsize,
     registry: Registry,
     blobs: Blobs,
     seal: Seal,
@@ -105,11 +112,12 @@ impl<S: Stage> Control<S> {
     ///
     /// If the folder cannot be used.
     pub fn open(config: ControlConfig, stage: S) -> Result<Self, ControlError> {
-        let registry = Registry::open(&config.folder.join("registry.redb"))?;
+        let registry = Registry::open(&config.folder.join(REGISTRY_FILE))?;
         let blobs = Blobs::open(&config.folder.join("releases"))?;
-        let path = config.folder.join("node.key");
+        let path = config.folder.join(KEY_FILE);
         let seal = Seal::open(&path).map_err(|source| ControlError::Key { path, source })?;
         let control = Self {
+            releases_max: AtomicUsize::new(config.releases_max),
             config,
             registry,
             blobs,
@@ -127,6 +135,11 @@ impl<S: Stage> Control<S> {
             refuse::failed(&error);
         }
         Ok(control)
+    }
+
+    /// From its next release on an app has so many kept, besides what is served.
+    pub fn keep(&self, releases_max: usize) {
+        self.releases_max.store(releases_max, Relaxed);
     }
 
     fn restore(&self) -> Result<(), StoreError> {
@@ -435,8 +448,7 @@ impl<S: Stage> Control<S> {
     }
 
     fn app_info(&self, key: &AppKey, record: AppRecord) -> api::App {
-        let port = self.config.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let addresses = self.hosts(key, &record).into_iter().map(|host| format!("http://{host}{port}/"));
+        let addresses = self.hosts(key, &record).into_iter().map(|host| self.config.reached.address(&host));
         api::App {
             tenant: key.tenant.clone(),
             name: key.app.clone(),

@@ -11,20 +11,24 @@
 
 mod access;
 mod audit;
+mod check;
 mod control;
 mod events;
 mod exposition;
 mod feed;
 mod http;
 mod openapi;
+mod reached;
 mod refuse;
 mod seal;
 mod stage;
 
+pub use check::check;
 pub use control::{Control, ControlConfig, ControlError};
 pub use feed::{Feed, Feeder, Told, feed};
 pub use http::{line, router};
 pub use openapi::document;
+pub use reached::Reached;
 pub use stage::{Candidate, Printed, PrintedError, Served, Stage, Wanted};
 /// What a stage says of a tenant.
 pub use tombolo_api::TenantUsage;

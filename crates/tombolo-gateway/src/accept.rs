@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -25,8 +25,10 @@ use crate::assets::Shelf;
 use crate::clients::{ClientSlot, Clients};
 use crate::config::GatewayConfig;
 use crate::counts::{Counted, Counts};
+use crate::front::{Doors, Ends, Front, Way};
 use crate::record::RequestId;
 use crate::route::Published;
+use crate::socket::Socket;
 use crate::wire::{Version, Wire};
 
 /// How a drain ended.
@@ -47,6 +49,7 @@ pub struct Gateway {
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) published: ArcSwap<Published>,
+    pub(crate) front: ArcSwap<Front>,
     /// Behind a pointer, as a look at a file may outlive its request.
     pub(crate) shelf: Arc<Shelf>,
     clients: Clients,
@@ -85,6 +88,7 @@ impl Gateway {
             shared: Arc::new(Shared {
                 config,
                 published,
+                front: ArcSwap::default(),
                 shelf,
                 clients: Clients::default(),
                 unknown: Arc::default(),
@@ -116,35 +120,44 @@ impl Gateway {
         self.shared.unknown.counted()
     }
 
+    /// From now on this holds for clients that come. Connections that are there stay.
+    pub fn face(&self, front: Front) {
+        self.shared.front.store(Arc::new(front));
+    }
+
     /// For what the table leads to.
     pub(crate) fn shared(&self) -> Weak<Shared> {
         Arc::downgrade(&self.shared)
     }
 
     /// Serves connections until `stop` is done, then lets those open end their requests.
-    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Drain {
+    pub async fn serve(&self, doors: Doors, stop: impl Future<Output = ()>) -> Drain {
         let config = &self.shared.config;
         let slots = Arc::new(Semaphore::new(config.connections_max as usize));
         let (drain, draining) = watch::channel(());
         tokio::pin!(stop);
         loop {
-            let (stream, client) = tokio::select! {
+            let ((stream, client), way) = tokio::select! {
                 () = &mut stop => break,
-                accepted = accept(&listener) => accepted,
+                accepted = accept(&doors.plain) => (accepted, Way::Plain),
+                accepted = accept_at(doors.tls.as_ref()) => (accepted, Way::Tls),
             };
             let client_slot = self.shared.clients.take(client.ip(), config.client_connections_max);
             let (Ok(slot), Some(client_slot)) = (Arc::clone(&slots).try_acquire_owned(), client_slot) else {
-                refuse(stream);
+                // With TLS it would take a handshake to say anything: it is closed.
+                if way == Way::Plain {
+                    refuse(stream);
+                }
                 continue;
             };
             let connection =
-                Connection { shared: Arc::clone(&self.shared), client, draining: draining.clone() };
+                Connection { shared: Arc::clone(&self.shared), client, way, draining: draining.clone() };
             tokio::spawn(async move {
                 connection.serve(stream).await;
                 drop::<(_, ClientSlot)>((slot, client_slot));
             });
         }
-        drop((listener, draining));
+        drop((doors, draining));
         // Who waits on the channel sees it closed.
         drop(drain);
         // Every slot back in hand means that every connection has ended; the semaphore is never closed.
@@ -200,6 +213,14 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// The same at a listener that may not be there.
+async fn accept_at(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
+    match listener {
+        Some(listener) => accept(listener).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Tells a client that there is no room, without reading what it wants.
 fn refuse(mut stream: TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -213,6 +234,7 @@ fn refuse(mut stream: TcpStream) {
 struct Connection {
     shared: Arc<Shared>,
     client: SocketAddr,
+    way: Way,
     draining: watch::Receiver<()>,
 }
 
@@ -225,44 +247,80 @@ impl Connection {
         // Answers are written whole, so there is nothing to gain by holding small ones back.
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
-        let GatewayConfig { header_time_max, write_time_max, .. } = self.shared.config;
-        let mut draining = self.draining.clone();
+        let ends = Ends { client: self.client, local, way: self.way };
         let activity = Arc::<Activity>::default();
-        let mut wire = Wire::new(stream, write_time_max, Arc::clone(&activity));
-        let (mut patience, mut is_new) = (header_time_max, true);
+        let socket = Socket::new(stream, self.shared.config.write_time_max, Arc::clone(&activity));
+        match self.way {
+            Way::Plain => self.converse(Wire::new(socket, Arc::clone(&activity)), ends, &activity).await,
+            // Boxed, so that a connection without TLS keeps no room for it.
+            Way::Tls => Box::pin(self.shake_hands(socket, ends, &activity)).await,
+        }
+    }
+
+    /// Serves a connection with TLS. The handshake has as much time as a head.
+    async fn shake_hands(&self, socket: Socket<TcpStream>, ends: Ends, activity: &Arc<Activity>) {
+        let Some(tls) = self.shared.front.load().tls.clone() else { return };
+        let mut draining = self.draining.clone();
+        let shaken = tokio::select! {
+            // The channel carries nothing: it can only close.
+            _ = draining.changed() => return,
+            shaken = Box::pin(timeout(self.shared.config.header_time_max, tls.accept(socket))) => shaken,
+        };
+        let (stream, version) = match shaken {
+            Ok(Ok(shaken)) => shaken,
+            Ok(Err(error)) => return tracing::debug!("{}: no TLS: {error}", self.client),
+            Err(_) => return tracing::debug!("{}: no TLS: the handshake took too long", self.client),
+        };
+        let wire = Wire::new(stream, Arc::clone(activity));
+        match version {
+            Version::Http1 => self.converse(wire, ends, activity).await,
+            Version::Http2 => Box::pin(self.serve_http2(wire, ends, activity)).await,
+        }
+    }
+
+    /// Serves a connection until it ends.
+    async fn converse<S>(&self, mut wire: Wire<S>, ends: Ends, activity: &Arc<Activity>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let GatewayConfig { header_time_max, .. } = self.shared.config;
+        let mut draining = self.draining.clone();
+        // With TLS, HTTP/2 was agreed on before (RFC 9113 §3.3).
+        let (mut patience, mut may_be_http2) = (header_time_max, ends.way == Way::Plain);
         loop {
             // What waits and what serves is boxed: a task keeps room for the largest of its states, and
             // most of the time most connections wait.
             let version = tokio::select! {
                 // The channel carries nothing: it can only close.
-                _ = draining.changed() => return,
-                version = Box::pin(timeout(patience, wire.version())) => version,
+                _ = draining.changed() => None,
+                version = Box::pin(timeout(patience, wire.version())) => version.ok().and_then(Result::ok),
             };
-            // Too slow, or gone before it said anything.
-            let Ok(Ok(version)) = version else { return };
-            if version == Version::Http2 && is_new {
-                return Box::pin(self.serve_http2(wire, local, &activity)).await;
+            let Some(version) = version else {
+                // Too slow, or gone before it said anything, or the node stops. Who is there still learns that nothing
+                // was cut.
+                let _ = Box::pin(wire.shutdown()).await;
+                return;
+            };
+            if version == Version::Http2 && may_be_http2 {
+                return Box::pin(self.serve_http2(wire, ends, activity)).await;
             }
-            match Box::pin(self.serve_http1(wire, local, &activity)).await {
+            match Box::pin(self.serve_http1(wire, ends, activity)).await {
                 Some(resting) => wire = resting,
                 None => return,
             }
-            (patience, is_new) = (header_time_max.saturating_sub(REST_AFTER), false);
+            (patience, may_be_http2) = (header_time_max.saturating_sub(REST_AFTER), false);
         }
     }
 
     /// Serves a connection until it ends, or there was no request for some time: then it is given back.
-    async fn serve_http1(
-        &self,
-        wire: Wire<TcpStream>,
-        local: SocketAddr,
-        activity: &Arc<Activity>,
-    ) -> Option<Wire<TcpStream>> {
-        let Self { shared, client, draining } = self;
+    async fn serve_http1<S>(&self, wire: Wire<S>, ends: Ends, activity: &Arc<Activity>) -> Option<Wire<S>>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { shared, draining, .. } = self;
         let config = &shared.config;
         // Boxed, for hyper keeps room for it while the connection is idle: some 15 kB.
-        let answer =
-            service_fn(|request| Box::pin(answer(shared, request, *client, local, activity.begin())));
+        let answer = service_fn(|request| Box::pin(answer(shared, request, ends, activity.begin())));
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(config.header_time_max);
         http1.max_buf_size(config.header_bytes_max).max_headers(config.headers_max);
@@ -287,12 +345,15 @@ impl Connection {
         None
     }
 
-    async fn serve_http2(&self, wire: Wire<TcpStream>, local: SocketAddr, activity: &Arc<Activity>) {
-        let Self { shared, client, draining } = self;
-        let (config, client, mut draining) = (&shared.config, *client, draining.clone());
+    async fn serve_http2<S>(&self, wire: Wire<S>, ends: Ends, activity: &Arc<Activity>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { shared, draining, .. } = self;
+        let (config, mut draining) = (&shared.config, draining.clone());
         let answer = service_fn(|request| {
             let (shared, under_way) = (Arc::clone(shared), activity.begin());
-            async move { answer(&shared, request, client, local, under_way).await }
+            async move { answer(&shared, request, ends, under_way).await }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -300,6 +361,8 @@ impl Connection {
             .keep_alive_timeout(config.header_time_max)
             .max_concurrent_streams(config.streams_max)
             .max_header_list_size(u32::try_from(config.header_bytes_max).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(config.resets_max)
+            .max_local_error_reset_streams(config.stream_errors_max)
             .serve_connection(TokioIo::new(wire), answer);
         tokio::pin!(connection);
         tokio::select! {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use tombolo_model::StaticResponse;
@@ -19,6 +19,7 @@ use crate::activity::UnderWay;
 use crate::admit;
 use crate::assets::{AssetRequest, Assets, Reply};
 use crate::body::{BodyBounds, RequestBody, Verdict};
+use crate::front::{Ends, Way};
 use crate::inside::{AppInside, Hop};
 use crate::record::RequestRecord;
 use crate::respond::{self, AnswerBody};
@@ -27,19 +28,48 @@ use crate::route::{Answerer, RouteTable, SpinRoute};
 /// Answers one request of a client. Never fails: what goes wrong has a status.
 pub(crate) async fn answer(
     shared: &Shared,
-    mut request: Request<Incoming>,
-    client: SocketAddr,
-    local: SocketAddr,
+    request: Request<Incoming>,
+    ends: Ends,
     under_way: UnderWay,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    let mut response = answered(shared, request, ends, under_way).await;
+    if ends.way == Way::Tls
+        && let Some(hsts) = &shared.front.load().hsts
+    {
+        // What an app says of its own hosts counts.
+        response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert_with(|| hsts.0.clone());
+    }
+    Ok(response)
+}
+
+async fn answered(
+    shared: &Shared,
+    mut request: Request<Incoming>,
+    ends: Ends,
+    under_way: UnderWay,
+) -> Response<AnswerBody> {
+    let Ends { client, local, way } = ends;
     let mut record = RequestRecord::start(shared.next_id(), under_way);
     let authority = match admit::authority(&mut request, local) {
         Ok(authority) => authority,
         Err(status) => {
             record.is_for_nobody(&shared.unknown);
-            return Ok(respond::refusal(status, record));
+            return respond::refusal(status, record);
         }
     };
+    // HTTP/1.1 is read no further than that.
+    if request.version() == Version::HTTP_2 && request.headers().len() > shared.config.headers_max {
+        return respond::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, record);
+    }
+    if way == Way::Plain
+        && let Some(redirect) = shared.front.load().redirect
+    {
+        return match redirect.location(&authority, request.uri()) {
+            Some(location) => respond::redirect(location, record),
+            None => respond::refusal(StatusCode::BAD_REQUEST, record),
+        };
+    }
+    *request.uri_mut() = way.uri(request.uri(), &authority);
     let came = Came { authority, client, hops: 0 };
     // The snapshot is let go before the guest runs: what was published lives no longer than it must.
     let found = {
@@ -52,7 +82,7 @@ pub(crate) async fn answer(
             }
         }
     };
-    Ok(found.answer(shared, &came, record).await)
+    found.answer(shared, &came, record).await
 }
 
 /// The number by which a client is on one side of a split. An IPv6 client is its /64, whose addresses it may

@@ -25,6 +25,12 @@ pub struct GatewayConfig {
     pub write_time_max: Duration,
     /// Requests on one HTTP/2 connection at once.
     pub streams_max: u32,
+    /// Requests on one HTTP/2 connection that the client takes back before anyone looked at them; one more closes it
+    /// (CVE-2023-44487).
+    pub resets_max: usize,
+    /// Requests on one HTTP/2 connection that are refused because they break the protocol; one more closes it
+    /// (CVE-2025-8671).
+    pub stream_errors_max: usize,
     /// Files of static assets open at once; for one more 503.
     pub asset_files_max: u32,
     /// Whether clients are told in `server-timing` what their request used.
@@ -40,6 +46,7 @@ impl GatewayConfig {
     /// patience with a head is what ends a slow-header attack before its connections pile up. A fifth of the connections for one
     /// address is more than a proxy in front needs, and leaves room for others. 1 KiB/s is a tenth of
     /// what the slowest mobile networks give. 1,024 large files on their way keep 128 MiB of memory.
+    /// Resets and errors are h2's own bounds.
     pub const DEFAULT: Self = Self {
         connections_max: 20_000,
         client_connections_max: 4_000,
@@ -50,6 +57,8 @@ impl GatewayConfig {
         body_bytes_per_s_min: 1024,
         write_time_max: Duration::from_secs(30),
         streams_max: 200,
+        resets_max: 20,
+        stream_errors_max: 1024,
         asset_files_max: 1024,
         server_timing: false,
         unused_time_max: Duration::from_secs(300),

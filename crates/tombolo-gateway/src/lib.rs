@@ -4,7 +4,8 @@
 //! through a snapshot, so a deploy never meets a request half-way. Each step is a module with its
 //! own limits and its own way to fail:
 //!
-//! 1. [`accept`] takes a slot for the connection, or refuses it with 503;
+//! 1. [`accept`] takes a slot for the connection, or refuses it with 503; [`tls`] encrypts it, where it came to the
+//!    listener for that;
 //! 2. [`answer`] gives the request a record, [`admit`] reads whom it is for, [`body`] bounds what it
 //!    brings: 400, 408, 413;
 //! 3. [`route`] finds what answers its host and path: 404;
@@ -20,15 +21,20 @@ mod body;
 mod clients;
 mod config;
 mod counts;
+mod front;
 mod inside;
 mod record;
 mod respond;
 pub mod route;
+mod socket;
+mod tls;
 mod wire;
 
 pub use accept::{Drain, Gateway};
 pub use assets::Assets;
 pub use config::GatewayConfig;
 pub use counts::{BOUNDS_US, Counted, Counts, STATUSES};
+pub use front::{Doors, Front, Hsts, Redirect};
 pub use inside::AppInside;
 pub use route::{Answerer, Name, Part, Published, RouteTable, SpinRoute, Target};
+pub use tls::{CertificateError, Certificates, ServerTls, ShownTo};

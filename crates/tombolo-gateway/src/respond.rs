@@ -112,6 +112,13 @@ pub(crate) fn refusal(status: StatusCode, mut record: RequestRecord) -> Response
     text(status, record)
 }
 
+/// The answer to a request that goes elsewhere, with its method and its body (RFC 9110 §15.4.9).
+pub(crate) fn redirect(location: HeaderValue, record: RequestRecord) -> Response<AnswerBody> {
+    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, record);
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 /// The answer for a guest that gave none. The caller learns the status, the operator the reason.
 pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Response<AnswerBody> {
     let (status, outcome) = match error {

@@ -163,7 +163,8 @@ impl SpinRoute {
         // Built of a parsed URI, header and address, these are always values a header can have.
         let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        headers.insert("spin-full-url", value(&format!("http://{authority}{path}{query}")));
+        let scheme = uri.scheme_str().unwrap_or("http");
+        headers.insert("spin-full-url", value(&format!("{scheme}://{authority}{path}{query}")));
         let info = if pattern.has_rest() { pattern.rest_of(path) } else { "" };
         headers.insert("spin-path-info", value(info));
         headers.insert("spin-base-path", self.base.clone());
@@ -198,10 +199,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("spin-client-addr", HeaderValue::from_static("forged"));
         headers.insert("spin-path-match-other", HeaderValue::from_static("forged"));
-        let uri = "/base/u/7/a/b?q=1".parse().unwrap();
+        let uri = "https://h:1/base/u/7/a/b?q=1".parse().unwrap();
         route.tell(&mut headers, &pattern, &uri, "h:1", "1.2.3.4:5".parse().unwrap());
         let expected = [
-            ("spin-full-url", "http://h:1/base/u/7/a/b?q=1"),
+            ("spin-full-url", "https://h:1/base/u/7/a/b?q=1"),
             ("spin-path-info", "/a/b"),
             ("spin-base-path", "/base"),
             ("spin-raw-component-route", "/u/:id/..."),

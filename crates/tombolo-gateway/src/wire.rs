@@ -7,11 +7,9 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 use crate::activity::Activity;
 
@@ -24,22 +22,18 @@ pub(crate) enum Version {
     Http2,
 }
 
-/// The bytes of a connection: what was read to tell the version is read again, a client that takes
-/// nothing is given up, and what goes on is told.
+/// The bytes of a connection, without their encryption: what was read to tell the version is read again, and what
+/// comes is told.
 pub(crate) struct Wire<S> {
     /// Read already, and to be read again.
     before: Bytes,
     stream: S,
-    /// Runs while the client takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
-    write_time_max: Duration,
     activity: Arc<Activity>,
 }
 
 impl<S: AsyncRead + Unpin> Wire<S> {
-    /// Fails when the client takes nothing for `write_time_max`.
-    pub(crate) fn new(stream: S, write_time_max: Duration, activity: Arc<Activity>) -> Self {
-        Self { before: Bytes::new(), stream, stalled: None, write_time_max, activity }
+    pub(crate) fn new(stream: S, activity: Arc<Activity>) -> Self {
+        Self { before: Bytes::new(), stream, activity }
     }
 
     /// Reads until it is clear what the client speaks.
@@ -66,22 +60,6 @@ impl<S> Wire<S> {
     /// Has `bytes` read again, before all else.
     pub(crate) fn unread(&mut self, bytes: &[u8]) {
         self.before = [bytes, &*self.before].concat().into();
-    }
-
-    /// What a write came to, or that the client took nothing for too long.
-    fn bounded(
-        &mut self,
-        context: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        self.activity.wrote(written.is_pending());
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let limit = self.write_time_max;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -111,8 +89,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bounded(context, written)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -128,8 +105,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        self.bounded(context, written)
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -152,7 +128,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         });
-        let mut stream = Wire::new(server, Duration::from_secs(1), Arc::default());
+        let mut stream = Wire::new(server, Arc::default());
         let version = stream.version().await.unwrap();
         let mut read = Vec::new();
         stream.read_to_end(&mut read).await.unwrap();
@@ -169,16 +145,5 @@ mod tests {
             check(b"P", piece, Version::Http1).await;
             check(b"", piece, Version::Http1).await;
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_nothing_is_given_up() {
-        let (mut client, server) = tokio::io::duplex(64);
-        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut stream = Wire::new(server, Duration::from_secs(30), Arc::default());
-        let started = tokio::time::Instant::now();
-        let error = stream.write_all(&[0; 1000]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(started.elapsed().as_secs(), 30);
     }
 }

@@ -8,7 +8,7 @@
 //! (files it reads), [`template`], [`manifest`] (an application as it is written), [`runtime_config`], [`networking`],
 //! [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which addresses a grant
 //! opens), [`outbound`], [`package`] (code of a registry), [`route`] and [`site`], [`release`] (what is deployed), [`quotas`]
-//! (what those who deploy may use).
+//! (what those who deploy may use), [`node_config`] (what the operator says about a node).
 
 pub mod address;
 pub mod app;
@@ -23,6 +23,7 @@ pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod networking;
+pub mod node_config;
 pub mod outbound;
 pub mod package;
 pub mod quotas;

@@ -3,6 +3,7 @@
 //! The one place that knows all capabilities by name. A new one is a new crate, and one line in
 //! [`node`]. A [`Node`] serves one app, a [`Platform`] those of many tenants.
 
+pub mod certificates;
 pub mod files;
 mod load;
 mod logs;
@@ -11,16 +12,20 @@ mod messages;
 mod node;
 mod office;
 mod parts;
+mod pem;
 mod platform;
 mod stage;
 mod trust;
 
+pub use certificates::CertificatesError;
 pub use load::LoadError;
 pub use logs::Lines;
 pub use node::{Node, NodeConfig, NodeError, Server};
-pub use platform::{Platform, PlatformConfig, PlatformError};
+pub use pem::PemError;
+pub use platform::{Dial, Listen, Platform, PlatformConfig, PlatformError, PlatformSettings};
 /// What guests may do in their files.
 pub use tombolo_cap_wasi::Access;
-pub use tombolo_gateway::{Drain, GatewayConfig};
+pub use tombolo_control::{ControlError, check as check_data};
+pub use tombolo_gateway::{Drain, GatewayConfig, ServerTls};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};
 pub use trust::{Trust, TrustError};

@@ -20,7 +20,7 @@ use tombolo_cap_variables::{self as variables, Variables};
 use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
 use tombolo_egress::Common;
-use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_gateway::{Doors, Drain, Gateway, GatewayConfig, Published, RouteTable};
 use tombolo_model::networking::Networking;
 use tombolo_model::runtime_config::Vault;
 use tombolo_model::site::Sites;
@@ -238,7 +238,7 @@ impl Node {
     pub fn take_server(&mut self) -> Server {
         Server {
             gateway: self.parts.gateway.clone(),
-            listener: self.listener.take(),
+            doors: self.listener.take().map(|plain| Doors { plain, tls: None }),
             subscriptions: Arc::clone(&self.parts.subscriptions),
             drain_time_max: self.drain_time_max,
         }
@@ -255,7 +255,7 @@ impl Node {
 /// The serving part of a node.
 pub struct Server {
     pub(crate) gateway: Gateway,
-    pub(crate) listener: Option<TcpListener>,
+    pub(crate) doors: Option<Doors>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) drain_time_max: Duration,
 }
@@ -263,15 +263,15 @@ pub struct Server {
 impl Server {
     /// Serves until `stop` is done, then lets requests and messages under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drain {
-        let Self { gateway, listener, subscriptions, drain_time_max } = self;
+        let Self { gateway, doors, subscriptions, drain_time_max } = self;
         let (stopped, messages) = tokio::sync::oneshot::channel();
         let stop = async {
             stop.await;
             let _ = stopped.send(Instant::now() + drain_time_max);
         };
         let requests = async {
-            match listener {
-                Some(listener) => gateway.serve(listener, stop).await,
+            match doors {
+                Some(doors) => gateway.serve(doors, stop).await,
                 None => {
                     stop.await;
                     Drain::Complete

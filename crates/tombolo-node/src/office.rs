@@ -13,8 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::platform::PlatformError;
-
 /// Connections at once; the next waits.
 const CONNECTIONS_MAX: u32 = 256;
 /// How long the head of a request may take, and a connection be idle.
@@ -29,10 +27,8 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(listener: TcpListener, asked: SocketAddr) -> Result<Self, PlatformError> {
-        let address = listener.local_addr();
-        let address = address.map_err(|source| PlatformError::Listen { address: asked, source })?;
-        Ok(Self { listener, address })
+    pub(crate) fn new(listener: TcpListener, address: SocketAddr) -> Self {
+        Self { listener, address }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
-use tombolo_control::{Control, ControlConfig, ControlError};
-use tombolo_gateway::{Drain, Gateway, GatewayConfig, Published};
+use tombolo_control::{Control, ControlConfig, ControlError, Reached};
+use tombolo_gateway::{Doors, Drain, Front, Gateway, GatewayConfig, Hsts, Published, Redirect, ServerTls};
 use tombolo_model::Quotas;
 use tombolo_model::networking::BlockedNetworks;
 use tombolo_model::reach::PrivateNetworks;
@@ -29,10 +29,12 @@ use crate::trust::Trust;
 
 /// Everything a platform is started with.
 pub struct PlatformConfig {
-    /// Where apps answer; port 0 is one the system chooses.
-    pub listen: SocketAddr,
-    /// Where it is told what to do; port 0 is one the system chooses.
-    pub control: SocketAddr,
+    /// Where apps answer.
+    pub listen: Listen,
+    /// Where they answer with TLS.
+    pub listen_tls: Option<Listen>,
+    /// Where it is told what to do.
+    pub control: Listen,
     /// Where everything is kept: what was deployed, what apps keep, logs, the node's key.
     pub data: PathBuf,
     /// Where it keeps what was compiled; `None` compiles at every start.
@@ -43,16 +45,57 @@ pub struct PlatformConfig {
     pub private: PrivateNetworks,
     /// How the node itself prints what apps print.
     pub lines: Lines,
-    /// Releases of an app that are kept, besides what is served.
-    pub releases_max: usize,
     /// What a tenant may use for which nothing else was said.
     pub quotas: Quotas,
+    /// What can change while it serves.
+    pub settings: PlatformSettings,
     /// Settings of the engine.
     pub engine: EngineConfig,
     /// Where components are compiled.
     pub compiler: Compiler,
     /// Bounds of the gateway.
     pub gateway: GatewayConfig,
+}
+
+/// What can change while a platform serves.
+#[derive(Clone, Debug)]
+pub struct PlatformSettings {
+    /// How connections at the listener with TLS are encrypted.
+    pub tls: Option<ServerTls>,
+    /// Whether requests without TLS are sent to the listener with it.
+    pub redirects: bool,
+    /// For how many seconds clients that came with TLS are to come with TLS alone.
+    pub hsts_s: Option<u64>,
+    /// Releases of an app that are kept, besides what is served.
+    pub releases_max: usize,
+}
+
+/// Where connections come from.
+#[derive(Debug)]
+pub enum Listen {
+    /// An address to listen at; port 0 is one the system chooses.
+    At(SocketAddr),
+    /// A socket that listens: whoever started this process made it.
+    Given(std::net::TcpListener),
+}
+
+impl Listen {
+    async fn open(self) -> Result<(TcpListener, SocketAddr), PlatformError> {
+        let (listener, named) = match self {
+            Self::At(address) => {
+                let refused = |source| PlatformError::Listen { address, source };
+                (TcpListener::bind(address).await.map_err(refused)?, address)
+            }
+            Self::Given(listener) => {
+                let address = listener.local_addr().map_err(PlatformError::Given)?;
+                listener.set_nonblocking(true).map_err(PlatformError::Given)?;
+                (TcpListener::from_std(listener).map_err(PlatformError::Given)?, address)
+            }
+        };
+        let address = listener.local_addr();
+        let address = address.map_err(|source| PlatformError::Listen { address: named, source })?;
+        Ok((listener, address))
+    }
 }
 
 /// Why a platform does not start.
@@ -66,6 +109,9 @@ pub enum PlatformError {
         /// Why.
         source: io::Error,
     },
+    /// A socket that was given is none to listen at.
+    #[error("cannot listen at a socket that was given")]
+    Given(#[source] io::Error),
     /// Its data cannot be used.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -78,9 +124,10 @@ pub struct Platform {
     logs: Arc<Logs>,
     journals: Arc<Journals>,
     subscriptions: Arc<Subscriptions>,
-    listener: TcpListener,
+    doors: Doors,
     office: Office,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     drain_time_max: Duration,
 }
 
@@ -95,9 +142,14 @@ impl Platform {
         let PlatformConfig { data, engine, compiler, artefacts, gateway, .. } = config;
         let drain_time_max = gateway.drain_time_max;
         // First, so that their numbers are known.
-        let listener = bind(config.listen).await?;
-        let address = listener.local_addr().map_err(refused(config.listen))?;
-        let office = Office::new(bind(config.control).await?, config.control)?;
+        let (plain, address) = config.listen.open().await?;
+        let (tls, tls_address) = match config.listen_tls {
+            Some(listen) => listen.open().await.map(|(listener, address)| (Some(listener), Some(address)))?,
+            None => (None, None),
+        };
+        let doors = Doors { plain, tls };
+        let (listener, told_at) = config.control.open().await?;
+        let office = Office::new(listener, told_at);
         // For what is linked; each tenant has stores of its own.
         let sqlite = Sqlite::new(data.clone(), BTreeMap::new());
         let linked = capabilities(Arc::default(), sqlite, Variables::new(Vec::new()), Llm::new(None));
@@ -123,14 +175,18 @@ impl Platform {
             folder: data.join("tenants"),
             tenants: Mutex::default(),
         };
-        let config = ControlConfig {
+        let control = ControlConfig {
             folder: data,
             domain: config.domain,
-            port: Some(address.port()).filter(|port| *port != 80),
-            releases_max: config.releases_max,
+            reached: match tls_address {
+                Some(address) => Reached::Https(address.port()),
+                None => Reached::Http(address.port()),
+            },
+            releases_max: config.settings.releases_max,
             quotas: config.quotas,
         };
-        let control = tokio::task::spawn_blocking(|| Control::open(config, apps)).await;
+        gateway.face(front(&config.settings, tls_address));
+        let control = tokio::task::spawn_blocking(|| Control::open(control, apps)).await;
         let control = control.map_err(|error| ControlError::Start { reason: error.to_string() })??;
         let control = Arc::new(control);
         Ok(Self {
@@ -139,9 +195,10 @@ impl Platform {
             logs,
             journals,
             subscriptions,
-            listener,
+            doors,
             office,
             address,
+            tls_address,
             drain_time_max,
         })
     }
@@ -149,6 +206,17 @@ impl Platform {
     /// Where apps answer.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where they answer with TLS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// For changes while it serves.
+    pub fn dial(&self) -> Dial {
+        let (gateway, control) = (self.gateway.clone(), Arc::downgrade(&self.control));
+        Dial { gateway, control, tls_address: self.tls_address }
     }
 
     /// Where it is told what to do.
@@ -168,11 +236,9 @@ impl Platform {
     /// Serves until `stop` is done, lets requests and messages under way end, then takes no more orders, and waits
     /// until what guests printed is out.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drain {
-        let Self {
-            control, gateway, logs, journals, subscriptions, listener, office, drain_time_max, ..
-        } = self;
-        let server =
-            Server { gateway: gateway.clone(), listener: Some(listener), subscriptions, drain_time_max };
+        let Self { control, gateway, logs, journals, subscriptions, doors, office, drain_time_max, .. } =
+            self;
+        let server = Server { gateway: gateway.clone(), doors: Some(doors), subscriptions, drain_time_max };
         let (stopped, mut closing) = watch::channel(());
         let stop = async {
             stop.await;
@@ -200,10 +266,29 @@ impl Platform {
     }
 }
 
-fn refused(address: SocketAddr) -> impl Fn(io::Error) -> PlatformError {
-    move |source| PlatformError::Listen { address, source }
+/// Changes what a platform does while it serves.
+pub struct Dial {
+    gateway: Gateway,
+    /// Weak, as what it serves ends with the platform.
+    control: Weak<Control<Apps>>,
+    tls_address: Option<SocketAddr>,
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, PlatformError> {
-    TcpListener::bind(address).await.map_err(refused(address))
+impl Dial {
+    /// From now on these hold. No connection is closed, and no request dropped.
+    pub fn set(&self, settings: &PlatformSettings) {
+        self.gateway.face(front(settings, self.tls_address));
+        if let Some(control) = self.control.upgrade() {
+            control.keep(settings.releases_max);
+        }
+    }
+}
+
+fn front(settings: &PlatformSettings, tls_address: Option<SocketAddr>) -> Front {
+    let redirect = tls_address.filter(|_| settings.redirects);
+    Front {
+        tls: settings.tls.clone(),
+        redirect: redirect.map(|address| Redirect { port: address.port() }),
+        hsts: settings.hsts_s.map(Hsts::seconds),
+    }
 }

@@ -1,16 +1,14 @@
 //! Whom guests trust at the other ends of their connections, and how they prove who they are.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tombolo_egress::tls;
 use tombolo_model::networking::{ClientTls, RootsChosen};
+
+use crate::pem::{self, PemError};
 
 type Hosts = BTreeMap<String, Arc<ClientConfig>>;
 
@@ -32,22 +30,9 @@ impl Default for Trust {
 /// Why there is no such trust.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// A file cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file has something else.
-    #[error("`{}` is not what it should be, expected {expected}", path.display())]
-    Content {
-        /// Which.
-        path: PathBuf,
-        /// What should be in it.
-        expected: &'static str,
-    },
+    /// A file is not what it should be.
+    #[error(transparent)]
+    File(#[from] PemError),
     /// The machine has no roots where they are looked for.
     #[error("this machine has no trusted roots: {0}")]
     Platform(String),
@@ -77,7 +62,8 @@ impl Trust {
             let config = match identity {
                 None => tls::config(roots),
                 Some(identity) => {
-                    let (certificates, key) = (certificates(&identity.certificates)?, key(&identity.key)?);
+                    let (certificates, key) =
+                        (pem::certificates(&identity.certificates)?, pem::key(&identity.key)?);
                     tls::config_as(roots, certificates, key).map_err(|source| TrustError::Identity {
                         certificates: identity.certificates.clone(),
                         key: identity.key.clone(),
@@ -128,29 +114,10 @@ fn roots(chosen: &RootsChosen) -> Result<RootCertStore, TrustError> {
         }
     }
     if let Some(path) = &chosen.file {
-        for certificate in certificates(path)? {
+        for certificate in pem::certificates(path)? {
             let expected = "certificates whose issuers can be trusted";
-            store.add(certificate).map_err(|_| TrustError::Content { path: path.clone(), expected })?;
+            store.add(certificate).map_err(|_| PemError::Content { path: path.clone(), expected })?;
         }
     }
     Ok(store)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TrustError> {
-    fs::read(path).map_err(|source| TrustError::Read { path: path.to_owned(), source })
-}
-
-/// The certificates of a file, at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
-    let pem = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let expected = "one or more certificates in PEM form";
-    let found = found.ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| TrustError::Content { path: path.to_owned(), expected })
-}
-
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TrustError> {
-    let expected = "a private key in PEM form";
-    let key = PrivateKeyDer::from_pem_slice(&read(path)?);
-    key.map_err(|_| TrustError::Content { path: path.to_owned(), expected })
 }

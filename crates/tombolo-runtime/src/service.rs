@@ -198,7 +198,7 @@ impl Service {
     /// Answers `request` with an instance, which ends with the body of the answer. Dropping this
     /// future, or that body, ends the instance at once. What is used is charged to `caller`.
     ///
-    /// `request` has its authority in its URI or in a `host` header.
+    /// `request` has its authority in its URI or in a `host` header; its scheme is that of the URI, or `http`.
     ///
     /// # Errors
     ///
@@ -379,7 +379,9 @@ impl Service {
     {
         let begun = self.begin::<Incoming>(pre.code(), caller)?;
         let Begun { mut store, exports, requests } = begun;
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+        let is_encrypted = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+        let scheme = if is_encrypted { Scheme::Https } else { Scheme::Http };
+        let request = store.data_mut().http().new_incoming_request(scheme, request)?;
         let answer = move |answer: Result<_, _>| {
             // Who no longer waits for the answer has dropped this guest, or is about to.
             let _ = head.send(answer.map_err(|code| format!("{code:?}")));

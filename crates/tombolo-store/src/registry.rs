@@ -1,5 +1,6 @@
 //! Apps, releases, tokens and the audit log: one file, every change a transaction that is on disk when it returns.
 
+mod check;
 mod oversee;
 
 use std::fs;
@@ -9,6 +10,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tombolo_model::{AppKey, Digest, TenantName};
+
+pub use check::Found;
 
 use crate::error::{StoreError, database};
 use crate::records::{Activation, AppRecord, ReleaseRecord, TokenRecord, UnixTime};

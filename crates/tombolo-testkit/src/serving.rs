@@ -17,7 +17,13 @@ pub struct Serving {
 impl Serving {
     /// Starts a node on the sandbox's data, on free ports, and waits until it serves.
     pub fn start(sandbox: &Sandbox) -> Self {
-        Self::spawn(sandbox.command(&["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]))
+        Self::start_with(sandbox, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let usual = ["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+        Self::spawn(sandbox.command(&[&usual, arguments].concat()))
     }
 
     /// The same with a command of the test's own making.
@@ -31,10 +37,21 @@ impl Serving {
     /// The same, and its first admin's token, with which the sandbox's user is logged in.
     pub fn first(sandbox: &Sandbox) -> (Self, String) {
         let node = Self::start(sandbox);
-        let token = after(&node.up.said("told this once: "), "told this once: ");
-        let login = sandbox.tombolo_reading(&token, &["login", &format!("http://{}", node.control)]);
-        assert_eq!(login.code, Some(0), "{}", login.stderr);
+        let token = node.log_in(sandbox);
         (node, token)
+    }
+
+    /// Logs the sandbox's user in with the node's first token.
+    pub fn log_in(&self, sandbox: &Sandbox) -> String {
+        let token = after(&self.up.said("told this once: "), "told this once: ");
+        let login = sandbox.tombolo_reading(&token, &["login", &format!("http://{}", self.control)]);
+        assert_eq!(login.code, Some(0), "{}", login.stderr);
+        token
+    }
+
+    /// Where apps answer with TLS.
+    pub fn tls_address(&self) -> SocketAddr {
+        after(&self.up.said("Listening on https://"), "Listening on https://").parse().unwrap()
     }
 
     /// One request of a client for a host.

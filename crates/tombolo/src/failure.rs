@@ -10,13 +10,18 @@ pub(crate) struct Failure {
     hint: Option<String>,
     /// Read by a program: said without `error:`.
     is_bare: bool,
-    /// 1; wrong usage, which is found while arguments are read, ends with 2.
+    /// 1, or 2 for wrong usage, most of which is found while arguments are read.
     pub(crate) code: u8,
 }
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, is_bare: false, code: 1 }
+    }
+
+    /// Arguments that do not go together.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, ..Self::new(message) }
     }
 
     /// A failure told to another program.

@@ -20,6 +20,7 @@ type Answer = (StatusCode, HeaderMap, String);
 async fn handle(request: Request) -> Answer {
     match request.uri().path() {
         "/http/it" => return http(request).await,
+        "/uri" => return (StatusCode::OK, HeaderMap::new(), request.uri().to_string()),
         "/outbound" => return outbound(request).await,
         "/key-value" => key_value().await,
         "/variables" => variables().await,

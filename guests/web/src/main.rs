@@ -23,6 +23,7 @@ async fn main(request: Request<Body>) -> Answer {
         "/size" => size(request.into_body()).await,
         "/early" => early(request.into_body()),
         "/headers" => headers(&request),
+        "/uri" => text(&request.uri().to_string()),
         "/environment" => text(&format!("{:?}", std::env::vars().collect::<Vec<_>>())),
         "/count" => count(),
         "/print" => {

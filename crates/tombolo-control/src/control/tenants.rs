@@ -1,6 +1,7 @@
 //! What tenants may use, and what they do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tombolo_api as api;
 use tombolo_model::{AppKey, Quotas, TenantName};
@@ -76,7 +77,7 @@ impl<S: Stage> Control<S> {
                 return Err(refuse::refused("the release cannot be taken", vec![reason]));
             }
         }
-        let kept = self.config.releases_max;
+        let kept = self.releases_max.load(Relaxed);
         Ok(quotas.releases_max.map_or(kept, |max| kept.min(max as usize)))
     }
 }

@@ -99,9 +99,11 @@ pub(crate) fn plan(
     plan
 }
 
-/// What a platform needs of the file system: its data and the cache to write. What tenants deploy is in there.
-pub(crate) fn plan_of_platform(data: &Path, cache: Option<&Path>) -> Plan {
+/// What a platform needs of the file system: its data and the cache to write, with what tenants deploy in there; and
+/// to read again the files of its operator.
+pub(crate) fn plan_of_platform(data: &Path, cache: Option<&Path>, again: &[PathBuf]) -> Plan {
     let mut plan = Plan::program();
+    plan.read.extend(again.iter().flat_map(|file| replaceable(file)));
     plan.write.push(data.to_owned());
     // The files of a release are links to blobs.
     plan.links = true;
@@ -110,6 +112,18 @@ pub(crate) fn plan_of_platform(data: &Path, cache: Option<&Path>) -> Plan {
         plan.write.push(cache.to_owned());
     }
     plan
+}
+
+/// What has to be readable so that a file can be read after it was replaced: its folder, and that of the file it
+/// leads to. One at the root is read as it is, for that folder is everything.
+fn replaceable(file: &Path) -> Vec<PathBuf> {
+    let folder = |file: &Path| match file.parent() {
+        Some(folder) if folder == Path::new("") => PathBuf::from("."),
+        Some(folder) if folder != Path::new("/") => folder.to_owned(),
+        _ => file.to_owned(),
+    };
+    let target = fs::canonicalize(file).ok();
+    std::iter::once(folder(file)).chain(target.map(|target| folder(&target))).collect()
 }
 
 #[cfg(test)]
@@ -152,5 +166,20 @@ mod tests {
         let source = Source::find(&file, Given::default()).unwrap();
         let found = plan(&source, &source.read().unwrap(), &folder.path().join(".tombolo"), &[], None);
         assert!(found.read.contains(&file) && !found.read.contains(&folder.path().to_owned()));
+    }
+
+    /// As certbot and Kubernetes replace them: the name stays, what it leads to changes.
+    #[test]
+    fn a_file_that_is_replaced_is_read_in_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("archive")).unwrap();
+        fs::create_dir_all(at("live")).unwrap();
+        fs::write(at("archive/one.pem"), "").unwrap();
+        std::os::unix::fs::symlink(at("archive/one.pem"), at("live/chain.pem")).unwrap();
+        let real = fs::canonicalize(at("archive")).unwrap();
+        assert_eq!(replaceable(&at("live/chain.pem")), [at("live"), real]);
+        assert_eq!(replaceable(Path::new("none.pem")), [PathBuf::from(".")]);
+        assert_eq!(replaceable(Path::new("/none.pem")), [PathBuf::from("/none.pem")]);
     }
 }

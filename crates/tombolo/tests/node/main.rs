@@ -2,15 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
+mod config;
 mod events;
 mod keeping;
 mod logs;
+mod manager;
 mod metrics;
 mod orders;
 mod quotas;
 mod releases;
 mod started;
 mod tenants;
+mod tls;
+mod tls_client;
 mod walk;
 
 use std::path::PathBuf;
