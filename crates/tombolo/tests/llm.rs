@@ -173,13 +173,11 @@ fn a_server_that_fails_is_the_operators_matter() {
     let mut server = Service::start(open_ai);
     let app = up(&sandbox, &server.url(), "other key", OPEN_AI);
     assert_eq!(app.get("/llm?open_ai").status, 500);
-    let log = app.said("the server of language models answered 401");
-    assert!(log.contains("RuntimeError(\"the server of language models answered 401\")"), "{log}");
+    let log = app.said("RuntimeError(\"the server of language models answered 401\")");
     assert!(!log.contains("sk-1"), "{log}");
     server.stop();
     assert_eq!(app.get("/llm?open_ai").status, 500);
-    let log = app.said("the server of language models failed: cannot connect");
-    assert!(log.contains("RuntimeError(\"the server of language models failed: cannot connect\")"), "{log}");
+    let log = app.said("RuntimeError(\"the server of language models failed: cannot connect\")");
     assert!(!log.contains("other key"), "{log}");
 }
 

@@ -1,11 +1,18 @@
 //! Answers that never end, that lie, that are none, or are two.
 
-use crate::attack::Expect::{Cut, OneOf, Refused, Status, Text};
-use crate::attack::attack;
+use crate::attack::Expect::{Cut, OneOf, Refused, Status, Text, That};
+use crate::attack::{Next, attack};
 use crate::ground::Ground;
 
 #[test]
 fn an_answer_is_bounded_and_harms_no_other() {
+    // Where the machine is busy the head may be on its way when the length is found wrong; then nothing else can be said.
+    let unlike = || {
+        That("502, or an end in place of an answer", |answer| match &answer.response {
+            Some(response) => response.status == 502 || !response.is_complete,
+            None => answer.next == Next::Closed,
+        })
+    };
     Ground::with_hostile().stands([
         attack("/hostile/body-endless", Cut),
         attack("/hostile/body-endless", Cut).at_once(4),
@@ -19,9 +26,9 @@ fn an_answer_is_bounded_and_harms_no_other() {
         attack("/hostile/header-injection", Refused(12)),
         attack("/hostile/headers-forbidden", Refused(20)),
         attack("/hostile/length?5", Text("hello")),
-        attack("/hostile/length?100", Status(502)),
-        attack("/hostile/length?3", Status(502)),
-        attack("/hostile/length?0", Status(502)),
+        attack("/hostile/length?100", unlike()),
+        attack("/hostile/length?3", unlike()),
+        attack("/hostile/length?0", unlike()),
         attack("/hostile/length?5,6", Text("not taken")),
         attack("/hostile/length?abc", Text("not taken")),
         attack("/hostile/length?-1", Text("not taken")),
