@@ -102,6 +102,18 @@ pub struct ReleaseInfo {
     pub capabilities: BTreeSet<String>,
     /// What its components may do that those of the active release may not: it needs approval.
     pub new_capabilities: BTreeSet<String>,
+    /// Where it is shown beside what the app serves.
+    #[serde(default)]
+    pub preview: Option<String>,
+}
+
+/// A release that is to be shown at an address of its own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    /// Whether what its components newly may do is meant.
+    #[serde(default)]
+    pub approve: bool,
 }
 
 /// What an app is to serve.

@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
-use tombolo_egress::Egress;
+use tombolo_egress::{Egress, tls};
 use tombolo_model::{AppName, Component, Configuration, KeyValueStore};
 use tombolo_redis::{Address, Connector, Pool};
 use tombolo_store::{KeyValue, Namespace, StoreError};
@@ -30,7 +30,6 @@ use view::{Embedded, Host, Label, Place, Stores};
 ///
 /// A file is opened, and made, for the first component that was granted a store in it: an app that keeps
 /// nothing leaves nothing on the disk.
-#[derive(Default)]
 pub struct Kv {
     stores: BTreeMap<String, KeyValueStore>,
     open: Mutex<HashMap<PathBuf, KeyValue>>,
@@ -38,6 +37,8 @@ pub struct Kv {
     pools: Mutex<HashMap<Address, Arc<Pool>>>,
     /// Bytes in each file.
     bytes_max: Arc<AtomicU64>,
+    /// Whom Redis servers are trusted to be.
+    tls: Arc<tls::Config>,
 }
 
 /// Connections to one Redis server at once, for all apps that have a store there; one more waits.
@@ -46,11 +47,19 @@ const CONNECTIONS_MAX: usize = 32;
 /// The label of the store every app has.
 pub const DEFAULT_LABEL: &str = "default";
 
+/// No stores.
+impl Default for Kv {
+    fn default() -> Self {
+        Self::new(BTreeMap::new())
+    }
+}
+
 impl Kv {
     /// The stores of these labels. In a file they are apart for each app; a database of Redis is one store.
     pub fn new(stores: BTreeMap<String, KeyValueStore>) -> Self {
         let bytes_max = Arc::new(AtomicU64::new(u64::MAX));
-        Self { stores, open: Mutex::default(), pools: Mutex::default(), bytes_max }
+        let tls = Arc::clone(&tls::PUBLIC);
+        Self { stores, open: Mutex::default(), pools: Mutex::default(), bytes_max, tls }
     }
 
     /// The same, whose files each grow to so many bytes at most. The bound may be set anew at any time.
@@ -71,6 +80,12 @@ impl Kv {
         }
     }
 
+    /// The same, whose Redis servers are those that `tls` trusts.
+    #[must_use]
+    pub fn trusting(self, tls: Arc<tls::Config>) -> Self {
+        Self { tls, ..self }
+    }
+
     fn place(&self, app: &AppName, label: &str, store: &KeyValueStore) -> Result<Place, String> {
         match store {
             KeyValueStore::File(path) => {
@@ -82,7 +97,7 @@ impl Kv {
                 let address =
                     Address::parse(url).map_err(|error| format!("the `url` of `{label}` is {error}"))?;
                 let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-                let new = || Pool::new(Connector::operator(CONNECTIONS_MAX));
+                let new = || Pool::new(Connector::operator(CONNECTIONS_MAX, Arc::clone(&self.tls)));
                 let pool = Arc::clone(pools.entry(address.clone()).or_insert_with(new));
                 Ok(Place::Redis(pool, Arc::new(address)))
             }

@@ -318,6 +318,29 @@ fn a_full_database_says_so() {
     assert_eq!(run(&connection, "INSERT INTO t VALUES (zeroblob(100000))"), Err(Refusal::DatabaseFull));
 }
 
+/// What an operator said counts for more than what a guest sets, and for the log of changes as well.
+#[test]
+fn a_bounded_database_grows_no_further_whatever_a_guest_does() {
+    let (_folder, sqlite) = sqlite();
+    let sqlite = sqlite.bounded(Arc::new(AtomicU64::new(1 << 20)));
+    let mut instance = Instance::new(&sqlite);
+    let connection = instance.connection();
+    run(&connection, "CREATE TABLE t (x)").unwrap();
+    run(&connection, "PRAGMA max_page_count = 100000").unwrap();
+    assert_eq!(run(&connection, "INSERT INTO t VALUES (zeroblob(2000000))"), Err(Refusal::DatabaseFull));
+    run(&connection, "INSERT INTO t VALUES (zeroblob(100000))").unwrap();
+    // Who reads an old state keeps the log from shrinking.
+    let mut second = Instance::new(&sqlite);
+    let reader = second.connection();
+    run(&reader, "BEGIN").unwrap();
+    run(&reader, "SELECT count(*) FROM t").unwrap();
+    let refused = (0..100).find_map(|_| run(&connection, "UPDATE t SET x = randomblob(100000)").err());
+    assert!(refused.is_some(), "the log grows without an end");
+    run(&reader, "COMMIT").unwrap();
+    run(&connection, "UPDATE t SET x = randomblob(100000)").unwrap();
+    run(&connection, "DELETE FROM t").unwrap();
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<i64>().prop_map(Value::Integer),

@@ -3,6 +3,7 @@
 //! A worker takes statements from whoever has it. One whose rows are read as a stream goes on between
 //! reads; when another statement comes before its end, the rest of its rows is fetched first.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -42,6 +43,8 @@ pub(crate) struct Open {
     pub(crate) connection: Connection,
     pub(crate) marks: Arc<Marks>,
     pub(crate) watch: Arc<Watch>,
+    /// Whether its log has more bytes than it may.
+    is_over: Cell<bool>,
 }
 
 impl Open {
@@ -50,16 +53,35 @@ impl Open {
         let (marks, watch) = (Arc::<Marks>::default(), Arc::<Watch>::default());
         let mut connection = open(path, &marks)?;
         watch.attach(&mut connection)?;
-        Ok(Self { connection, marks, watch })
+        Ok(Self { connection, marks, watch, is_over: Cell::new(false) })
     }
 
-    /// From now on the database grows to so many bytes at most.
-    fn bound(&self, bytes_max: u64) -> rusqlite::Result<()> {
+    /// Has the database grow to so many bytes at most, whatever a guest has set, and its log of changes as well: beyond
+    /// that nothing is written until readers let the log shrink.
+    fn bound(&self, path: &Path, bytes_max: u64) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        let log = || {
+            let mut name = path.as_os_str().to_owned();
+            name.push("-wal");
+            std::fs::metadata(name).map_or(0, |log| log.len())
+        };
         self.marks.as_own(|| {
-            let page: u32 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+            let page = u64::try_from(number("PRAGMA page_size")?).unwrap_or(4096).max(512);
             // SQLite's own bound is what it takes larger ones for.
-            let pages = (bytes_max / u64::from(page).max(1)).clamp(1, 0xffff_fffe);
-            self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+            let pages = i64::try_from((bytes_max / page).clamp(1, 0xffff_fffe)).unwrap_or(i64::MAX);
+            if number("PRAGMA max_page_count")? > pages || bytes_max == u64::MAX {
+                number(&format!("PRAGMA max_page_count = {pages}"))?;
+            }
+            if log() > bytes_max {
+                // Within a transaction it does nothing, and says so.
+                let _ = number("PRAGMA wal_checkpoint(TRUNCATE)");
+            }
+            let is_over = log() > bytes_max;
+            if is_over != self.is_over.replace(is_over) {
+                connection.execute_batch(&format!("PRAGMA query_only = {is_over}"))?;
+            }
+            Ok(())
         })
     }
 
@@ -89,7 +111,7 @@ impl Worker {
             // A database that computes leaves the cores to whoever answers requests.
             let _ = rustix::process::nice(NICE);
             match connection.map_or_else(|| Open::file(&path), Ok) {
-                Ok(connection) => run(&connection, waiting, &owner, &bytes_max),
+                Ok(connection) => run(&connection, waiting, &owner, (&path, &bytes_max)),
                 Err(error) => refuse(waiting, &path, &error),
             }
         })?;
@@ -117,7 +139,12 @@ impl Worker {
 /// How much less a database's share of the cores is than a request's.
 const NICE: i32 = 5;
 
-fn run(open: &Open, mut waiting: mpsc::Receiver<Command>, owner: &Weak<Database>, bytes_max: &AtomicU64) {
+fn run(
+    open: &Open,
+    mut waiting: mpsc::Receiver<Command>,
+    owner: &Weak<Database>,
+    (path, bytes_max): (&Path, &AtomicU64),
+) {
     let mut changes = open.connection.total_changes();
     let mut bound = u64::MAX;
     let mut next = None;
@@ -136,11 +163,13 @@ fn run(open: &Open, mut waiting: mpsc::Receiver<Command>, owner: &Weak<Database>
                     continue;
                 }
                 let wanted = bytes_max.load(Ordering::Relaxed);
-                if wanted != bound {
-                    match open.bound(wanted) {
-                        Ok(()) => bound = wanted,
-                        Err(error) => tracing::warn!("a database cannot be bounded: {error}"),
+                if wanted != u64::MAX || bound != u64::MAX {
+                    if let Err(error) = open.bound(path, wanted) {
+                        tracing::warn!("the database `{}` cannot be bounded: {error}", path.display());
+                        statement.refuse(Refusal::Io("the database cannot be bounded".to_owned()));
+                        continue;
                     }
+                    bound = wanted;
                 }
                 match execute(open, *statement, &mut waiting) {
                     Next::Any => {}

@@ -13,6 +13,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 /// Bytes a guest may be ahead of its reader.
 const AHEAD_MAX: usize = 64 << 10;
+/// Bytes of one write: another handle finds room beside one that asked and does not write.
+const WRITE_BYTES_MAX: usize = 16 << 10;
 
 /// The guest's end, or ends: what they write comes in the order of the writes.
 #[derive(Clone, Default)]
@@ -25,6 +27,8 @@ pub struct Printed(Arc<Mutex<State>>);
 struct State {
     chunks: VecDeque<Bytes>,
     bytes: usize,
+    /// Bytes that writers may write without asking again.
+    permitted: usize,
     /// Nothing comes any more.
     is_over: bool,
     /// Nobody reads any more.
@@ -54,10 +58,13 @@ impl Printer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that may be written now; none where nobody reads.
-    fn room(&self) -> Option<usize> {
-        let state = self.state();
-        (!state.is_unread).then(|| AHEAD_MAX.saturating_sub(state.bytes))
+    /// Gives a writer's permit back for one for as many bytes as may be written now; none where nobody reads.
+    fn permit(&self, before: usize) -> Option<usize> {
+        let mut state = self.state();
+        state.permitted -= before;
+        let room = state.room().min(WRITE_BYTES_MAX);
+        state.permitted += room;
+        (!state.is_unread).then_some(room)
     }
 
     fn push(&self, bytes: Bytes) {
@@ -74,14 +81,22 @@ impl Printer {
 
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<Option<usize>> {
         let mut state = self.state();
-        match AHEAD_MAX.saturating_sub(state.bytes) {
+        match state.room() {
             _ if state.is_unread => Poll::Ready(None),
             0 => {
-                state.writers.push(context.waker().clone());
+                if !state.writers.iter().any(|waker| waker.will_wake(context.waker())) {
+                    state.writers.push(context.waker().clone());
+                }
                 Poll::Pending
             }
             room => Poll::Ready(Some(room)),
         }
+    }
+}
+
+impl State {
+    fn room(&self) -> usize {
+        AHEAD_MAX.saturating_sub(self.bytes + self.permitted)
     }
 }
 
@@ -142,17 +157,33 @@ struct Writer {
     permit: usize,
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut state = self.printer.state();
+        state.permitted -= self.permit;
+        let writers = std::mem::take(&mut state.writers);
+        drop(state);
+        writers.into_iter().for_each(Waker::wake);
+    }
+}
+
 #[wasmtime_wasi::async_trait]
 impl Pollable for Writer {
     async fn ready(&mut self) {
-        std::future::poll_fn(|context| self.printer.poll_room(context)).await;
+        // What it was permitted is room for it.
+        if self.permit == 0 {
+            std::future::poll_fn(|context| self.printer.poll_room(context)).await;
+        }
     }
 }
 
 impl OutputStream for Writer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let left = self.permit.checked_sub(bytes.len());
-        self.permit = left.ok_or_else(|| StreamError::trap("write exceeded what check-write permitted"))?;
+        if bytes.len() > self.permit {
+            return Err(StreamError::trap("write exceeded what check-write permitted"));
+        }
+        // A permit is for one write.
+        self.printer.state().permitted -= std::mem::take(&mut self.permit);
         self.printer.push(bytes);
         Ok(())
     }
@@ -162,7 +193,8 @@ impl OutputStream for Writer {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.permit = self.printer.room().ok_or(StreamError::Closed)?;
+        let before = std::mem::take(&mut self.permit);
+        self.permit = self.printer.permit(before).ok_or(StreamError::Closed)?;
         Ok(self.permit)
     }
 }
@@ -194,8 +226,9 @@ mod tests {
     async fn what_is_printed_is_read_in_order_and_ends() {
         let (printer, mut printed) = Printer::new();
         let mut stream = printer.p2_stream();
-        assert_eq!(stream.check_write().unwrap(), AHEAD_MAX);
+        assert_eq!(stream.check_write().unwrap(), WRITE_BYTES_MAX);
         stream.write("one".into()).unwrap();
+        assert!(stream.write("x".into()).is_err(), "a permit is for one write");
         Box::into_pin(printer.async_stream()).write_all(b"two").await.unwrap();
         assert_eq!(printed.next().await.unwrap(), "one");
         assert_eq!(printed.next().await.unwrap(), "two");
@@ -207,13 +240,29 @@ mod tests {
     async fn a_guest_is_no_further_ahead_than_it_may_be() {
         let (printer, mut printed) = Printer::new();
         let mut stream = printer.p2_stream();
-        let room = stream.check_write().unwrap();
-        stream.write(vec![0; room].into()).unwrap();
+        for _ in 0..AHEAD_MAX / WRITE_BYTES_MAX {
+            let room = stream.check_write().unwrap();
+            stream.write(vec![0; room].into()).unwrap();
+        }
         assert_eq!(stream.check_write().unwrap(), 0);
-        assert!(stream.write("x".into()).is_err(), "it did not ask");
+        assert!(stream.write("x".into()).is_err(), "it was told that there is no room");
         let ((), read) = tokio::join!(stream.ready(), printed.next());
-        assert_eq!(read.unwrap().len(), AHEAD_MAX);
-        assert_eq!(stream.check_write().unwrap(), AHEAD_MAX);
+        assert_eq!(read.unwrap().len(), WRITE_BYTES_MAX);
+        assert_eq!(stream.check_write().unwrap(), WRITE_BYTES_MAX);
+    }
+
+    /// However many handles a guest has, together they are no further ahead.
+    #[tokio::test]
+    async fn what_one_writer_was_permitted_another_is_not() {
+        let (printer, mut printed) = Printer::new();
+        let mut writers: Vec<_> = (0..10).map(|_| printer.p2_stream()).collect();
+        let permits: Vec<usize> = writers.iter_mut().map(|writer| writer.check_write().unwrap()).collect();
+        assert_eq!(permits.iter().sum::<usize>(), AHEAD_MAX);
+        writers[0].write(vec![0; 10].into()).unwrap();
+        assert_eq!(writers[9].check_write().unwrap(), WRITE_BYTES_MAX - 10);
+        writers.truncate(1);
+        assert_eq!(writers[0].check_write().unwrap(), WRITE_BYTES_MAX);
+        assert_eq!(printed.next().await.unwrap().len(), 10);
     }
 
     #[tokio::test]

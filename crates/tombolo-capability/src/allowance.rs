@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tombolo_model::Quotas;
 
-/// How far ahead of its rate a tenant may be on cores. What is used is known at the end of a request, so the last of
-/// them may take it further.
+/// How far ahead of its rate a tenant may be on cores when a request begins.
 const BURST: Duration = Duration::from_secs(1);
+/// How far ahead it may be while guests are at work: beyond, those that compute are ended.
+const RUN: Duration = Duration::from_secs(30);
 /// Where there is no bound.
 const NONE: u64 = u64::MAX;
 
@@ -64,7 +65,18 @@ impl Allowance {
         self.requests_max.store(quotas.concurrency_max.map_or(NONE, u64::from), Relaxed);
         self.memory_bytes_max.store(quotas.memory_bytes_max().unwrap_or(NONE), Relaxed);
         let pace = |ms_per_s| Duration::from_secs(1).as_nanos() as u64 / u64::from(ms_per_s).max(1);
-        self.cpu_pace_ns.store(quotas.cpu_ms_per_s_max.map_or(0, pace), Relaxed);
+        let pace_ns = quotas.cpu_ms_per_s_max.map_or(0, pace);
+        let before_ns = self.cpu_pace_ns.swap(pace_ns, Relaxed);
+        if before_ns != pace_ns {
+            // What is owed is owed at the new rate.
+            let now = self.now_ns();
+            let owed = |until: u64| {
+                let owed = u128::from(until.saturating_sub(now)) * u128::from(pace_ns)
+                    / u128::from(before_ns.max(1));
+                Some(now.saturating_add(u64::try_from(owed).unwrap_or(u64::MAX)))
+            };
+            let _ = self.cpu_until_ns.fetch_update(Relaxed, Relaxed, owed);
+        }
     }
 
     /// Requests and messages under way.
@@ -88,11 +100,8 @@ impl Allowance {
     ///
     /// What there is nothing left of.
     pub fn begin(&self) -> Result<(), Exhausted> {
-        if self.cpu_pace_ns.load(Relaxed) != 0 {
-            let ahead = self.cpu_until_ns.load(Relaxed).saturating_sub(self.now_ns());
-            if ahead > BURST.as_nanos() as u64 {
-                return Err(Exhausted::Cpu);
-            }
+        if self.ahead() > BURST {
+            return Err(Exhausted::Cpu);
         }
         if self.memory_bytes.load(Relaxed) >= self.memory_bytes_max.load(Relaxed) {
             return Err(Exhausted::Memory);
@@ -105,9 +114,25 @@ impl Allowance {
         Ok(())
     }
 
-    /// Ends a request that was on cores for so long.
-    pub fn end(&self, cpu: Duration) {
+    /// How far ahead of its rate the tenant is on cores.
+    fn ahead(&self) -> Duration {
+        match self.cpu_pace_ns.load(Relaxed) {
+            0 => Duration::ZERO,
+            _ => Duration::from_nanos(self.cpu_until_ns.load(Relaxed).saturating_sub(self.now_ns())),
+        }
+    }
+
+    /// Ends a request.
+    pub fn end(&self) {
         self.requests.fetch_sub(1, Relaxed);
+    }
+
+    /// A guest was on a core for so long.
+    ///
+    /// # Errors
+    ///
+    /// If all of them together were there for longer than they may, by far.
+    pub fn spend(&self, cpu: Duration) -> Result<(), Exhausted> {
         let cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         self.cpu_ns.fetch_add(cpu_ns, Relaxed);
         let pace_ns = self.cpu_pace_ns.load(Relaxed);
@@ -119,6 +144,7 @@ impl Allowance {
                 .cpu_until_ns
                 .fetch_update(Relaxed, Relaxed, |until| Some(until.max(now).saturating_add(takes_ns)));
         }
+        if self.ahead() > RUN { Err(Exhausted::Cpu) } else { Ok(()) }
     }
 
     /// Takes memory; whether there was so much left.
@@ -151,7 +177,7 @@ mod tests {
         allowance.begin().unwrap();
         allowance.begin().unwrap();
         assert_eq!(allowance.begin(), Err(Exhausted::Requests));
-        allowance.end(Duration::ZERO);
+        allowance.end();
         allowance.begin().unwrap();
         allowance.set(&Quotas::default());
         allowance.begin().unwrap();
@@ -173,12 +199,17 @@ mod tests {
     #[test]
     fn time_on_cores_is_bounded_over_time() {
         let allowance = Allowance::new(&Quotas { cpu_ms_per_s_max: Some(100), ..Quotas::default() });
+        allowance.spend(Duration::from_millis(90)).unwrap();
         allowance.begin().unwrap();
-        allowance.end(Duration::from_millis(90));
-        allowance.begin().unwrap();
-        allowance.end(Duration::from_millis(210));
+        allowance.spend(Duration::from_millis(210)).unwrap();
         assert_eq!(allowance.begin(), Err(Exhausted::Cpu));
         assert_eq!(allowance.cpu(), Duration::from_millis(300));
+        // One that does not end is told as well.
+        assert_eq!(allowance.spend(Duration::from_secs(3)), Err(Exhausted::Cpu));
+        // At twice the rate it takes half the time.
+        let before = allowance.ahead();
+        allowance.set(&Quotas { cpu_ms_per_s_max: Some(200), ..Quotas::default() });
+        assert!(allowance.ahead() <= before / 2, "{before:?}");
         allowance.set(&Quotas::default());
         allowance.begin().unwrap();
     }

@@ -25,6 +25,8 @@ pub struct Guest {
     outbound: Box<dyn WasiHttpHooks>,
     table: ResourceTable,
     memory: MemoryBudget,
+    /// What it has together with others.
+    allowance: Option<Arc<Allowance>>,
     meter: Arc<Meter>,
     grants: Arc<Grants>,
     /// Views opened so far: few, so a list beats a map.
@@ -62,7 +64,7 @@ impl Guest {
     /// A guest that has opened nothing yet.
     pub fn new(parts: GuestParts) -> Self {
         let GuestParts { wasi, outbound, memory_bytes_max, allowance, handles_max, meter, grants } = parts;
-        let memory = MemoryBudget::within(memory_bytes_max, Arc::clone(&meter), allowance);
+        let memory = MemoryBudget::within(memory_bytes_max, Arc::clone(&meter), allowance.clone());
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles_max as usize);
         let mut http = WasiHttpCtx::new();
@@ -73,6 +75,7 @@ impl Guest {
             outbound,
             table,
             memory,
+            allowance,
             meter,
             grants,
             views: Vec::new(),
@@ -109,6 +112,9 @@ impl Guest {
     pub fn tick(&mut self) -> wasmtime::Result<()> {
         self.meter.gives_way();
         self.meter.tick()?;
+        if let Some(allowance) = &self.allowance {
+            allowance.spend(self.meter.charged())?;
+        }
         self.memory.hold(held_bytes(&mut self.table))?;
         Ok(())
     }

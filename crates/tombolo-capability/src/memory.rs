@@ -76,7 +76,8 @@ struct Aside {
 }
 
 impl HostMemory {
-    fn new(bytes_max: u64, shared: Option<Arc<Allowance>>) -> Self {
+    /// So many bytes, of which `shared` has to have as much left.
+    pub fn new(bytes_max: u64, shared: Option<Arc<Allowance>>) -> Self {
         Self(Arc::new(Aside { bytes_max, left: AtomicU64::new(bytes_max), taken: AtomicU64::new(0), shared }))
     }
 

@@ -33,6 +33,8 @@ pub struct Meter {
     gave_way: AtomicBool,
     /// Time on a core of threads that work for the guest while it waits.
     elsewhere_ns: AtomicU64,
+    /// What was charged to those it shares with.
+    charged_ns: AtomicU64,
     memory_bytes: AtomicU64,
     held_bytes: AtomicU64,
     request_bytes: AtomicU64,
@@ -86,6 +88,7 @@ impl Meter {
             waits_since_ns: AtomicU64::new(0),
             gave_way: AtomicBool::new(false),
             elsewhere_ns: AtomicU64::new(0),
+            charged_ns: AtomicU64::new(0),
             memory_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
             request_bytes: AtomicU64::new(0),
@@ -137,6 +140,15 @@ impl Meter {
     pub fn tick(&self) -> Result<(), CpuExceeded> {
         self.is_heavy.store(true, Relaxed);
         self.check(self.cpu_ns.load(Relaxed) + self.slice_so_far(self.now()))
+    }
+
+    /// Time on a core since this was last asked, the present slice included.
+    pub fn charged(&self) -> Duration {
+        let slice_ns = if self.slice_ns.load(Relaxed) == 0 { 0 } else { self.slice_so_far(self.now()) };
+        let used_ns = self.cpu_ns.load(Relaxed) + self.elsewhere_ns.load(Relaxed) + slice_ns;
+        // What a slice was guessed at may be more than it is found to be when it ends.
+        let before = self.charged_ns.fetch_max(used_ns, Relaxed);
+        Duration::from_nanos(used_ns.saturating_sub(before))
     }
 
     /// The guest has a turn on a core until its slice ends.

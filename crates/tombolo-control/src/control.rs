@@ -1,6 +1,7 @@
 //! What a control plane does, without HTTP.
 
 mod oversee;
+mod previews;
 mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -244,7 +245,7 @@ impl<S: Stage> Control<S> {
         if !other.is_empty() {
             return Err(refuse::refused("the release is not as it says", other));
         }
-        let releases_max = self.room_for(key)?;
+        self.room_for(key)?;
         let app = self.app_of(key, &release)?;
         self.blobs.put(document).map_err(failed)?;
         let tree = self.blobs.tree(&release).map_err(failed)?;
@@ -259,8 +260,7 @@ impl<S: Stage> Control<S> {
             bytes: release.files.values().map(|file| file.bytes).sum(),
             capabilities: release::capabilities(&app),
         };
-        let record = self.registry.add_release(key, digest, record).map_err(failed)?;
-        self.registry.retain_releases(key, releases_max).map_err(failed)?;
+        let record = self.add_where_there_is_room(key, digest, record)?;
         let app = self.registry.app(key).map_err(failed)?;
         self.release_info(key, app.as_ref(), *digest, record)
     }
@@ -322,7 +322,12 @@ impl<S: Stage> Control<S> {
             releases.push((*release, other.clone()));
             split = Some((*percent, other));
         }
-        let served = Served { key: key.clone(), hosts: self.hosts(key, record), main, split };
+        let mut previews = Vec::new();
+        for (digest, host, shown) in self.previews(key, record, &ready) {
+            releases.push((digest, shown.clone()));
+            previews.push((host, shown));
+        }
+        let served = Served { key: key.clone(), hosts: self.hosts(key, record), main, split, previews };
         Ok(Kept { releases, served })
     }
 
@@ -474,7 +479,20 @@ impl<S: Stage> Control<S> {
         record: ReleaseRecord,
     ) -> Answer<api::ReleaseInfo> {
         let new_capabilities = self.new_capabilities(key, app, &record)?;
+        let host = app.filter(|app| app.previews.contains(&digest));
+        let host = host.and_then(|_| self.preview_host(key, record.number));
+        let preview = host.map(|host| self.config.reached.address(&host));
         let ReleaseRecord { number, created, by, version, blobs: _, bytes, capabilities } = record;
-        Ok(api::ReleaseInfo { digest, number, created, by, version, bytes, capabilities, new_capabilities })
+        Ok(api::ReleaseInfo {
+            digest,
+            number,
+            created,
+            by,
+            version,
+            bytes,
+            capabilities,
+            new_capabilities,
+            preview,
+        })
     }
 }

@@ -90,8 +90,19 @@ pub(crate) fn refused_deployment(record: &AuditRecord, problem: &Problem) -> Opt
         tenant: record.tenant.clone(),
         app: app.parse::<SiteName>().ok(),
         release,
-        detail: problem.to_string(),
+        detail: cut(problem.to_string()),
     })
+}
+
+/// Bytes of a detail that are kept: a refusal may have as many reasons as a release has files.
+const DETAIL_BYTES_MAX: usize = 2 << 10;
+
+fn cut(mut text: String) -> String {
+    if text.len() > DETAIL_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(DETAIL_BYTES_MAX));
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ use crate::{openapi, refuse};
 pub(crate) use apps::{
     __path_activate, __path_app, __path_apps, __path_releases, __path_remove, __path_send_release,
 };
-pub(crate) use apps::{__path_add_domain, __path_remove_domain};
+pub(crate) use apps::{__path_add_domain, __path_preview, __path_remove_domain, __path_unpreview};
 pub(crate) use blobs::{__path_has, __path_missing, __path_send};
 pub(crate) use events::__path_events;
 pub(crate) use key_value::{__path_keys, __path_put, __path_unput, __path_value};
@@ -67,6 +67,7 @@ pub fn router<S: Stage>(control: Arc<Control<S>>) -> Router {
         .route("/apps/{app}/active", put(apps::activate::<S>))
         .route("/apps/{app}/releases", get(apps::releases::<S>))
         .route("/apps/{app}/releases/{digest}", put(apps::send_release::<S>))
+        .route("/apps/{app}/previews/{digest}", put(apps::preview::<S>).delete(apps::unpreview::<S>))
         .route("/apps/{app}/domains/{domain}", put(apps::add_domain::<S>).delete(apps::remove_domain::<S>))
         .route("/apps/{app}/logs", get(logs::logs::<S>))
         .route("/apps/{app}/key-value/{store}", get(key_value::keys::<S>))

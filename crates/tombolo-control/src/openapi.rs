@@ -11,6 +11,7 @@ use crate::http;
     paths(
         http::missing, http::has, http::send,
         http::apps, http::app, http::remove, http::releases, http::send_release, http::activate,
+        http::preview, http::unpreview,
         http::add_domain, http::remove_domain,
         http::logs,
         http::keys, http::value, http::put, http::unput,

@@ -105,4 +105,6 @@ pub struct Served<P> {
     pub main: P,
     /// Another one for so many of a hundred clients.
     pub split: Option<(u8, P)>,
+    /// Others at hosts of their own.
+    pub previews: Vec<(String, P)>,
 }

@@ -12,6 +12,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, ConfigBuilder, RootCertStore, crypto};
 
+/// How a connection is encrypted, and who is trusted at its other end.
+pub type Config = ClientConfig;
+
 /// Trusts whom browsers trust.
 pub static PUBLIC: LazyLock<Arc<ClientConfig>> =
     LazyLock::new(|| config(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() }));

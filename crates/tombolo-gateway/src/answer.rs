@@ -59,11 +59,13 @@ async fn answered(
     };
     // HTTP/1.1 is read no further than that.
     if request.version() == Version::HTTP_2 && request.headers().len() > shared.config.headers_max {
+        record.is_for_nobody(&shared.unknown);
         return respond::refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, record);
     }
     if way == Way::Plain
         && let Some(redirect) = shared.front.load().redirect
     {
+        record.is_for_nobody(&shared.unknown);
         return match redirect.location(&authority, request.uri()) {
             Some(location) => respond::redirect(location, record),
             None => respond::refusal(StatusCode::BAD_REQUEST, record),

@@ -37,4 +37,5 @@ pub use counts::{BOUNDS_US, Counted, Counts, STATUSES};
 pub use front::{Doors, Front, Hsts, Redirect};
 pub use inside::AppInside;
 pub use route::{Answerer, Name, Part, Published, RouteTable, SpinRoute, Target};
+pub use socket::Socket;
 pub use tls::{CertificateError, Certificates, ServerTls, ShownTo};

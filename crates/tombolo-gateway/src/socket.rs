@@ -13,7 +13,7 @@ use crate::activity::Activity;
 
 /// The bytes that travel, encrypted or not: a client that takes nothing is given up. Beneath the encryption, which
 /// takes bytes before a client does.
-pub(crate) struct Socket<S> {
+pub struct Socket<S> {
     stream: S,
     /// Runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -22,6 +22,11 @@ pub(crate) struct Socket<S> {
 }
 
 impl<S> Socket<S> {
+    /// The same for a connection whose activity is nobody's matter.
+    pub fn alone(stream: S, write_time_max: Duration) -> Self {
+        Self::new(stream, write_time_max, Arc::default())
+    }
+
     /// Fails when the client takes nothing for `write_time_max`.
     pub(crate) fn new(stream: S, write_time_max: Duration, activity: Arc<Activity>) -> Self {
         Self { stream, stalled: None, write_time_max, activity }

@@ -74,6 +74,12 @@ impl Inherited {
         self.0.contains(&configuration)
     }
 
+    /// What both have.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
     /// What it is, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = Configuration> {
         self.0.iter().copied()

@@ -172,10 +172,19 @@ pub fn capabilities(app: &App) -> BTreeSet<String> {
         for name in component.variables.keys() {
             may(format!("variable `{name}`"));
         }
-        for Dependency { name, inherited, .. } in &component.dependencies {
-            for configuration in inherited.iter() {
-                may(format!("`{}` for its dependency `{name}` too", configuration.field()));
+        let mut parts: Vec<&Dependency> = component.dependencies.iter().collect();
+        let before = app.triggers.iter().filter(|trigger| trigger.component == *id);
+        for (number, layer) in before.flat_map(|trigger| trigger.middleware.iter().enumerate()) {
+            for configuration in layer.inherited.iter() {
+                may(format!("`{}` for its middleware {} too", configuration.field(), number + 1));
             }
+            parts.extend(&layer.part.dependencies);
+        }
+        while let Some(Dependency { name, inherited, part, .. }) = parts.pop() {
+            for configuration in inherited.iter() {
+                may(format!("`{}` for the dependency `{name}` too", configuration.field()));
+            }
+            parts.extend(&part.dependencies);
         }
     }
     // The address may hold a password.

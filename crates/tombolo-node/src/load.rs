@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::files::{self, FilesError};
 use crate::messages::{self, Wanted};
@@ -19,11 +20,18 @@ use tombolo_gateway::{
 };
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
-    App, Component, ComponentId, Executor, HttpTrigger, Isolation, Middleware, RedisTrigger, Source,
+    App, Component, ComponentId, Executor, HttpTrigger, Isolation, Limits, Middleware, RedisTrigger, Source,
     StaticAssets,
 };
 use tombolo_redis::{Address, AddressError};
 use tombolo_runtime::{Allowance, Load, NotCalled, PrepareError, Runtime, Service, ServiceConfig, Trigger};
+
+/// Time on a core of one request of a tenant's component, whatever its manifest says.
+const TENANT_CPU_TIME_MAX: Duration = Duration::from_secs(60);
+/// Time of one, with all that it waits for.
+const TENANT_REQUEST_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+/// Bytes that it prints in a second, over time: all of a node's go through one queue.
+const TENANT_LOG_BYTES_PER_S_MAX: u32 = 16 << 20;
 
 /// Why an app cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +124,14 @@ pub enum LoadError {
         first: String,
         /// Who is second.
         second: String,
+    },
+    /// A component is composed of too much.
+    #[error("component `{component}`: {reason}")]
+    TooLarge {
+        /// Which one.
+        component: ComponentId,
+        /// How much it may be.
+        reason: &'static str,
     },
     /// A route has characters that no header can carry.
     #[error("the route `{route}` has characters that cannot be told to a component, expected ASCII")]
@@ -235,7 +251,8 @@ impl Loader<'_> {
                 channels: channels.into_iter().map(str::to_owned).collect(),
                 blocked: Arc::clone(&self.common.blocked),
             };
-            wanted.insert(source, (parsed, messages::Taker { service, inside: Arc::clone(inside) }));
+            let tls = self.trust.to(id.as_str(), parsed.destination().host);
+            wanted.insert(source, (parsed, messages::Taker { service, inside: Arc::clone(inside), tls }));
         }
         Ok(wanted)
     }
@@ -325,6 +342,7 @@ impl Loader<'_> {
         let failed = |error| match error {
             PartError::Read { path, source } => LoadError::Read { component: id(), path, source },
             PartError::Remote => LoadError::Remote { component: id() },
+            PartError::TooLarge => LoadError::TooLarge { component: id(), reason: parts::TOO_LARGE },
         };
         let read = parts::read(self.root, component, middleware).map_err(failed)?;
         let Source::Path(path) = &component.source else {
@@ -368,12 +386,12 @@ impl Loader<'_> {
                         None => component.id.as_str().into(),
                     },
                     sender: self.logs.clone(),
-                    budget: Arc::new(LogBudget::new(component.limits.log_bytes_per_s_max)),
+                    budget: Arc::new(LogBudget::new(self.limits(component).log_bytes_per_s_max)),
                 },
             },
             outbound: Outbound::new(egress, component.limits.outbound_bytes_max),
             grants: Arc::new(grants),
-            limits: component.limits.clone(),
+            limits: self.limits(component),
             isolation: self.isolation.unwrap_or(component.isolation),
             allowance: self.allowance.clone(),
         };
@@ -389,6 +407,17 @@ impl Loader<'_> {
         let counts = Arc::clone(&self.counts);
         let name = Arc::new(Name { app: self.name(app).into(), part, counts });
         Route { pattern: pattern.clone(), target: Target { name, answerer } }
+    }
+
+    /// What a component may use: as it says, but where a tenant says it, nothing that others would notice.
+    fn limits(&self, component: &Component) -> Limits {
+        let mut limits = component.limits.clone();
+        if self.allowance.is_some() {
+            limits.cpu_time_max = limits.cpu_time_max.min(TENANT_CPU_TIME_MAX);
+            limits.request_time_max = limits.request_time_max.min(TENANT_REQUEST_TIME_MAX);
+            limits.log_bytes_per_s_max = limits.log_bytes_per_s_max.min(TENANT_LOG_BYTES_PER_S_MAX);
+        }
+        limits
     }
 
     fn environment(&self, component: &Component) -> Vec<(String, String)> {

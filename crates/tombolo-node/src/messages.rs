@@ -56,6 +56,8 @@ pub(crate) struct Taker {
     pub(crate) service: Arc<Service>,
     /// The app whose other parts it may call.
     pub(crate) inside: Arc<AppInside>,
+    /// Whom the server is trusted to be.
+    pub(crate) tls: Arc<tls::Config>,
 }
 
 /// What a node subscribes to now.
@@ -187,7 +189,7 @@ impl Subscriber {
             return Err(EgressError::Prohibited.into());
         }
         let stream = TcpStream::connect(open.as_slice()).await.map_err(EgressError::Connect)?;
-        let mut connection = Connection::open(stream, &self.address, &tls::PUBLIC).await?;
+        let mut connection = Connection::open(stream, &self.address, &self.taker.load().tls).await?;
         connection.send(&Command::new("SUBSCRIBE").args(&self.source.channels)).await?;
         for _ in &self.source.channels {
             match connection.next(&mut Bytes(64 << 10)).await? {

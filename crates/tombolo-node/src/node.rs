@@ -182,7 +182,12 @@ impl Node {
         let sqlite =
             Sqlite::new(state.join(SQLITE_FOLDER), config.sqlite_databases).at_start(config.sqlite_at_start);
         let variables = Variables::new(config.vaults.iter().map(variables::Vault::new).collect());
-        let capabilities = capabilities(Arc::new(Kv::new(stores)), sqlite, variables, Llm::new(config.llm));
+        let capabilities = capabilities(
+            Arc::new(Kv::new(stores).trusting(Arc::clone(trust.usual()))),
+            sqlite,
+            variables,
+            Llm::new(config.llm),
+        );
         let runtime = Runtime::new(engine, capabilities.clone(), open(artefacts), compiler);
         // Made while files are read and their digests taken.
         let engines = runtime.clone();

@@ -12,11 +12,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
+use tombolo_gateway::Socket;
 
 /// Connections at once; the next waits.
 const CONNECTIONS_MAX: u32 = 256;
 /// How long the head of a request may take, and a connection be idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long orders under way may take to end when the node stops.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -76,6 +79,7 @@ impl Office {
 async fn serve(stream: TcpStream, client: SocketAddr, router: Router, mut draining: watch::Receiver<()>) {
     // A small answer must not wait for the next.
     let _ = stream.set_nodelay(true);
+    let stream = Socket::alone(stream, WRITE_TIME_MAX);
     let router = router.layer(axum::Extension(ConnectInfo(client)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -8,6 +8,12 @@ use tombolo_model::{Component, Dependency, Middleware, Part, Source};
 use tombolo_runtime::Parts;
 use tombolo_runtime::compose::{Layer, Plug};
 
+/// Bytes of all parts of a component that is composed of several: they are put together as one.
+const BYTES_MAX: u64 = 256 << 20;
+/// What is said of more.
+pub(crate) const TOO_LARGE: &str =
+    "its parts come to more than 256 MiB, which is the most for one composed of several";
+
 /// Why a part cannot be had.
 #[derive(Debug)]
 pub(crate) enum PartError {
@@ -15,6 +21,8 @@ pub(crate) enum PartError {
     Read { path: PathBuf, source: io::Error },
     /// It is somewhere else than in a file.
     Remote,
+    /// All of them have more bytes than they may.
+    TooLarge,
 }
 
 impl From<PartError> for io::Error {
@@ -24,6 +32,7 @@ impl From<PartError> for io::Error {
                 Self::new(source.kind(), format!("`{}`: {source}", path.display()))
             }
             PartError::Remote => Self::new(io::ErrorKind::Unsupported, "a part of it is not in a file"),
+            PartError::TooLarge => Self::new(io::ErrorKind::FileTooLarge, TOO_LARGE),
         }
     }
 }
@@ -34,6 +43,9 @@ pub(crate) fn read(
     component: &Component,
     middleware: &[Middleware],
 ) -> Result<Parts, PartError> {
+    if !component.dependencies.is_empty() || !middleware.is_empty() {
+        bounded(root, component, middleware)?;
+    }
     let layer = |it: &Middleware| Ok(Layer { inherited: it.inherited.clone(), part: part(root, &it.part)? });
     Ok(Parts {
         bytes: file(root, &component.source)?,
@@ -63,4 +75,23 @@ fn file(root: &Path, source: &Source) -> Result<Vec<u8>, PartError> {
     let Source::Path(path) = source else { return Err(PartError::Remote) };
     let path = root.join(path);
     fs::read(&path).map_err(|source| PartError::Read { path, source })
+}
+
+/// Whether all parts together have no more bytes than they may.
+fn bounded(root: &Path, component: &Component, middleware: &[Middleware]) -> Result<(), PartError> {
+    let mut sources = vec![&component.source];
+    let mut parts: Vec<&Part> = component.dependencies.iter().map(|it| &it.part).collect();
+    parts.extend(middleware.iter().map(|it| &it.part));
+    while let Some(part) = parts.pop() {
+        sources.push(&part.source);
+        parts.extend(part.dependencies.iter().map(|it| &it.part));
+    }
+    let mut bytes = 0_u64;
+    for source in sources {
+        let Source::Path(path) = source else { return Err(PartError::Remote) };
+        let path = root.join(path);
+        let metadata = fs::metadata(&path).map_err(|source| PartError::Read { path, source })?;
+        bytes = bytes.saturating_add(metadata.len());
+    }
+    if bytes > BYTES_MAX { Err(PartError::TooLarge) } else { Ok(()) }
 }

@@ -190,7 +190,7 @@ impl Stage for Apps {
         let mut services = Vec::new();
         let mut wanted = Wanted::new();
         let mut measured = Vec::new();
-        for Served { key, hosts, main, split } in served {
+        for Served { key, hosts, main, split, previews } in served {
             let mut salt = DefaultHasher::new();
             key.hash(&mut salt);
             let site = Site {
@@ -202,7 +202,13 @@ impl Stage for Apps {
                 }),
             };
             sites.extend(hosts.iter().map(|host| (host.as_str().into(), site.clone())));
-            for standing in std::iter::once(main).chain(split.iter().map(|(_, other)| other)) {
+            let shown = |(host, shown): &(String, Self::Prepared)| {
+                let site = Site { main: Arc::clone(&shown.loaded.routes), split: None };
+                (host.as_str().into(), site)
+            };
+            sites.extend(previews.iter().map(shown));
+            let others = split.iter().map(|(_, other)| other).chain(previews.iter().map(|(_, shown)| shown));
+            for standing in std::iter::once(main).chain(others) {
                 services.extend(standing.loaded.services.iter().cloned());
                 measured.push((key.clone(), Arc::clone(standing)));
             }

@@ -87,6 +87,12 @@ impl Trust {
         &self.usual
     }
 
+    /// To this host, for this component.
+    pub(crate) fn to(&self, component: &str, host: &str) -> Arc<ClientConfig> {
+        let own = self.components.get(component).and_then(|hosts| hosts.get(&bare(host)));
+        Arc::clone(own.unwrap_or(&self.usual))
+    }
+
     /// What is said about hosts that this component connects to.
     pub(crate) fn of(&self, component: &str) -> Arc<Hosts> {
         self.components.get(component).cloned().unwrap_or_default()

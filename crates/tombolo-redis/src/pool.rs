@@ -21,8 +21,8 @@ const IDLE_MAX: usize = 32;
 pub enum Connector {
     /// For a guest: to what it was granted, each with a slot of its component.
     Guest(Arc<Egress>),
-    /// For the operator, who is asked for no grant.
-    Operator(Arc<Semaphore>),
+    /// For the operator, who is asked for no grant, and says who is trusted.
+    Operator(Arc<Semaphore>, Arc<tls::Config>),
 }
 
 /// What is held for as long as a connection is open.
@@ -32,9 +32,9 @@ enum Held {
 }
 
 impl Connector {
-    /// For the operator, with so many connections at once.
-    pub fn operator(connections_max: usize) -> Self {
-        Self::Operator(Arc::new(Semaphore::new(connections_max)))
+    /// For the operator, with so many connections at once to whom `tls` trusts.
+    pub fn operator(connections_max: usize, tls: Arc<tls::Config>) -> Self {
+        Self::Operator(Arc::new(Semaphore::new(connections_max)), tls)
     }
 
     async fn connect(&self, address: &Address) -> Result<(Connection, Held), RedisError> {
@@ -44,11 +44,11 @@ impl Connector {
                 let (stream, slot) = egress.connect(&to).await?;
                 (stream, egress.tls(to.host), Held::Slot(slot))
             }
-            Self::Operator(slots) => {
+            Self::Operator(slots, tls) => {
                 let permit = Arc::clone(slots).try_acquire_owned().map_err(|_| EgressError::Busy)?;
                 let connected = TcpStream::connect((to.host, to.port)).await;
                 let stream = connected.map_err(EgressError::Connect)?;
-                (stream, &*tls::PUBLIC, Held::Permit(permit))
+                (stream, tls, Held::Permit(permit))
             }
         };
         Ok((Connection::open(stream, address, config).await?, held))

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, LOCATION};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use percent_encoding::percent_decode_str;
 use tombolo_cap_wasi::Input;
 use tombolo_cap_wasi::pipe::{Printed, Printer};
+use tombolo_capability::{HeldMemory, HostMemory};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, WasiBody};
 
 use crate::command::{Program, exit_code};
@@ -59,9 +60,16 @@ impl Service {
         B::Error: Into<Error>,
     {
         let (parts, body) = request.into_parts();
-        let body = match collect(body, self.limits().memory_bytes_max).await {
-            Ok(body) => body,
-            Err(reason) => {
+        let memory = self.waiting_memory();
+        let (body, waiting) = match collect(body, &memory).await {
+            Ok(collected) => collected,
+            Err(Uncollected::TooLarge) => {
+                let mut response = Response::new(WasiBody::default());
+                *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                let _ = head.send(Ok(response));
+                return Ok(());
+            }
+            Err(Uncollected::Cut(reason)) => {
                 let _ = head.send(Err(reason));
                 return Ok(());
             }
@@ -73,6 +81,8 @@ impl Service {
         let held = body.len() as u64;
         (world.input, world.printer) = (Input::Bytes(body), Some(printer.clone()));
         let mut store = self.store_in(&world, program.code(), caller)?;
+        // From here on the instance holds it.
+        drop(waiting);
         let _held = store.data_mut().memory().host().take(held)?;
         let started = program.start(&mut store).await?;
         let mut running = pin!(started.run(&mut store));
@@ -105,23 +115,29 @@ impl Service {
     }
 }
 
-/// All of a body, of which there may be so much.
-async fn collect<B>(body: B, bytes_max: u64) -> Result<Bytes, String>
+/// Why a body is not there.
+enum Uncollected {
+    /// It has more bytes than the instance may hold.
+    TooLarge,
+    /// It did not come to its end.
+    Cut(String),
+}
+
+/// All of a body, and the memory that it takes.
+async fn collect<B>(body: B, memory: &HostMemory) -> Result<(Bytes, HeldMemory), Uncollected>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Error>,
 {
     let mut body = pin!(body);
-    let mut all = BytesMut::new();
+    let (mut all, mut held) = (BytesMut::new(), memory.take(0).map_err(|_| Uncollected::TooLarge)?);
     while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|error| format!("the request did not come: {}", error.into()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if (all.len() + data.len()) as u64 > bytes_max {
-            return Err(format!("the request has more than {bytes_max} bytes, which are all it may hold"));
-        }
+        let cut = |error: B::Error| Uncollected::Cut(format!("the request did not come: {}", error.into()));
+        let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
+        held.grow(data.len() as u64).map_err(|_| Uncollected::TooLarge)?;
         all.extend_from_slice(&data);
     }
-    Ok(all.freeze())
+    Ok((all.freeze(), held))
 }
 
 /// What the host told of the route, under the name that Spin's header has.
@@ -196,14 +212,18 @@ fn environment(parts: &Parts, body_bytes: usize) -> Vec<(String, String)> {
     let mut environment: Vec<(String, String)> =
         fixed.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     for (header, value) in &parts.headers {
+        let header = header.as_str();
+        // One with `_` would be taken for one with `-`, also for those that the host tells; and `HTTP_PROXY` is what
+        // programs find their own proxy by (RFC 3875 §4.1.18, CVE-2016-5385).
+        if header.contains('_') || ["proxy", AUTHORIZATION.as_str(), CONNECTION.as_str()].contains(&header) {
+            continue;
+        }
         let value = value.to_str().unwrap_or("CORRUPT VALUE").to_owned();
-        let name = header.as_str().to_ascii_uppercase().replace('-', "_");
-        match name.strip_prefix("SPIN_") {
-            Some("PATH_INFO") => {}
-            Some(name) => environment.push((format!("X_{name}"), value)),
-            // RFC 3875 §4.1.18.
-            None if matches!(*header, AUTHORIZATION | CONNECTION) => {}
-            None => environment.push((format!("HTTP_{name}"), value)),
+        let name = |name: &str| name.to_ascii_uppercase().replace('-', "_");
+        match header.strip_prefix("spin-") {
+            Some("path-info") => {}
+            Some(told) => environment.push((format!("X_{}", name(told)), value)),
+            None => environment.push((format!("HTTP_{}", name(header)), value)),
         }
     }
     environment
@@ -269,8 +289,8 @@ fn response(head: &[u8], body: WasiBody) -> Result<Response<WasiBody>, String> {
         let Ok(name) = name.parse::<HeaderName>() else { continue };
         let value = HeaderValue::from_str(value)
             .map_err(|_| format!("its header `{name}` has characters that no header can have"))?;
-        // Those of the connection are the host's.
-        if !DEFAULT_FORBIDDEN_HEADERS.contains(&name) {
+        // Those of the connection are the host's, and so is how long the body is found to be.
+        if !DEFAULT_FORBIDDEN_HEADERS.contains(&name) && name != CONTENT_LENGTH {
             headers.append(name, value);
         }
     }
@@ -326,7 +346,7 @@ mod tests {
     async fn answered(pieces: &[&[u8]]) -> Result<(StatusCode, HeaderMap, Bytes), String> {
         let (printer, printed) = Printer::new();
         let mut stream = wasmtime_wasi::cli::StdoutStream::p2_stream(&printer);
-        for piece in pieces {
+        for piece in pieces.iter().flat_map(|piece| piece.chunks(1000)) {
             stream.check_write().unwrap();
             stream.write(Bytes::copy_from_slice(piece)).unwrap();
         }
@@ -349,9 +369,15 @@ mod tests {
                 ("spin-full-url", "http://example.com:8080/cgi/a%20b"),
                 ("spin-client-addr", "[::1]:99"),
                 ("spin-path-match-id", "7"),
+                // What a client would have a program believe.
+                ("spin_client_addr", "10.0.0.1:1"),
+                ("proxy", "http://evil.example"),
             ],
         );
-        let environment: std::collections::BTreeMap<_, _> = environment(&parts, 5).into_iter().collect();
+        let environment = environment(&parts, 5);
+        assert_eq!(environment.iter().filter(|(name, _)| name == "X_CLIENT_ADDR").count(), 1);
+        let environment: std::collections::BTreeMap<_, _> = environment.into_iter().collect();
+        assert!(!environment.contains_key("HTTP_PROXY"));
         for (name, value) in [
             ("CONTENT_LENGTH", "5"),
             ("CONTENT_TYPE", "text/plain"),
@@ -388,7 +414,8 @@ mod tests {
             (status, &headers["x-a"], &body[..]),
             (StatusCode::NOT_FOUND, &HeaderValue::from_static("1"), &b"none"[..])
         );
-        let (status, headers, _) = answered(&[b"Location: /b\nConnection: close\n\n"]).await.unwrap();
+        let (status, headers, _) =
+            answered(&[b"Location: /b\nConnection: close\nContent-Length: 5\n\n"]).await.unwrap();
         assert_eq!((status, headers.len()), (StatusCode::FOUND, 1));
         let (status, ..) = answered(&[b"Status: abc\n\n"]).await.unwrap();
         assert_eq!(status, StatusCode::BAD_GATEWAY);

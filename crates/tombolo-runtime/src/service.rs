@@ -12,7 +12,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 use tombolo_cap_wasi::{Inside, Outbound, World};
-use tombolo_capability::{Allowance, CpuExceeded, Exhausted, Grants, Guest, GuestParts, Meter};
+use tombolo_capability::{Allowance, CpuExceeded, Exhausted, Grants, Guest, GuestParts, HostMemory, Meter};
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store};
@@ -130,6 +130,9 @@ impl ServiceError {
         if let Some(exceeded) = error.downcast_ref::<CpuExceeded>() {
             return Self::Cpu(*exceeded);
         }
+        if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
+            return Self::Exhausted(*exhausted);
+        }
         Self::Trap { reason: format!("{error:?}") }
     }
 }
@@ -172,6 +175,11 @@ impl Service {
     /// What it may see of the machine.
     pub(crate) fn world(&self) -> &World {
         &self.config.world
+    }
+
+    /// What is held for a request before it has an instance.
+    pub(crate) fn waiting_memory(&self) -> HostMemory {
+        HostMemory::new(self.config.limits.memory_bytes_max, self.config.allowance.clone())
     }
 
     /// What it may use.

@@ -24,6 +24,9 @@ pub struct AppRecord {
     /// Other hosts that it answers at.
     #[serde(default)]
     pub domains: BTreeSet<String>,
+    /// Releases that are shown at addresses of their own.
+    #[serde(default)]
+    pub previews: BTreeSet<Digest>,
 }
 
 /// What an app serves.

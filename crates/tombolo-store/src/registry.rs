@@ -66,6 +66,17 @@ pub enum DomainSet {
     NoApp,
 }
 
+/// What became of a change of the releases that an app shows.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PreviewSet {
+    /// It is as it was to be.
+    Done(AppRecord),
+    /// It shows as many as it may.
+    TooMany,
+    /// There is no such release, or no such app.
+    NoRelease,
+}
+
 type Done<T> = Result<T, StoreError>;
 
 /// The last character of a range of keys that begin alike, and then some.
@@ -212,6 +223,7 @@ impl Registry {
                 previous: None,
                 releases: 0,
                 domains: Default::default(),
+                previews: Default::default(),
             };
             let mut record: AppRecord = get(apps, &app.to_string())?.unwrap_or_else(new);
             record.releases += 1;
@@ -396,12 +408,12 @@ impl Registry {
 }
 
 impl AppRecord {
-    /// Whether a release is served, or a rollback leads to it.
+    /// Whether a release is served or shown, or a rollback leads to it.
     pub fn needs(&self, release: &Digest) -> bool {
         let served = self.active.iter().flat_map(|active| {
             std::iter::once(&active.release).chain(active.split.iter().map(|split| &split.release))
         });
-        served.chain(&self.previous).any(|needed| needed == release)
+        served.chain(&self.previous).chain(&self.previews).any(|needed| needed == release)
     }
 }
 

@@ -41,6 +41,7 @@ enum Command {
     Releases(remote::Releases),
     Promote(remote::Promote),
     Rollback(remote::Rollback),
+    Preview(remote::ShowPreview),
     #[command(visible_alias = "secret")]
     Variables(remote::Variables),
     Tokens(remote::Tokens),
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Command::Apps(apps) => apps.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Releases(releases) => releases.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Promote(promote) => promote.run(&environment().collect(), &mut io::stdout().lock()),
+        Command::Preview(preview) => preview.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Rollback(rollback) => rollback.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Variables(variables) => variables.run(&environment().collect(), &mut io::stdout().lock()),
         Command::Tenants(tenants) => tenants.run(&environment().collect(), &mut io::stdout().lock()),

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
+use tombolo_testkit::servers::redis::Redis;
 use tombolo_testkit::{Sandbox, Up};
 
 const CONFIG: &str = "--runtime-config-file";
@@ -254,4 +255,48 @@ fn requests_wait_for_a_place_among_the_connections_there_may_be() {
     let app = up(&sandbox, "[outbound_http]\nmax_connections = 0\n");
     let refused = fetch(&app, &slow);
     assert!(refused.contains("ConnectionLimitReached"), "{refused}");
+}
+
+/// An app of one component, with more for its trigger and itself.
+fn redis_app(sandbox: &Sandbox, guest: &str, trigger: &str, component: &str) {
+    sandbox.guest(guest, "app.wasm");
+    let text = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"app\"\n{trigger}\ncomponent = \"app\"\n\
+         [component.app]\nsource = \"app.wasm\"\n{component}\n"
+    );
+    sandbox.file("spin.toml", text);
+}
+
+/// A store of the operator, the server of a trigger, and that of a guest.
+#[test]
+fn redis_servers_are_trusted_as_the_operator_says() {
+    let (identity, sandbox) = (Identity::new(), sandbox());
+    identity.write(&sandbox, "server");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let file = |name: &str| sandbox.path().join(name).display().to_string();
+    let server = Redis::start_with(&[
+        &format!("tls-port {port}"),
+        &format!("tls-cert-file {}", file("server.pem")),
+        &format!("tls-key-file {}", file("server.key")),
+        &format!("tls-ca-cert-file {}", file("server.pem")),
+        "tls-auth-clients no",
+    ]);
+    let address = format!("rediss://localhost:{port}");
+    let store = format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{address}\"\n");
+    let store = sandbox.file("operator/runtime.toml", store);
+    let route = "[[trigger.http]]\nroute = \"/...\"";
+    redis_app(&sandbox, "kv", route, "key_value_stores = [\"default\"]");
+    let trusting = Up::start(&sandbox, &[CONFIG, path(&store), "--roots", "server.pem"]);
+    assert_eq!(trusting.get("/redis").text(), "ok", "{}", trusting.said("Listening"));
+    let careful = Up::start(&sandbox, &[CONFIG, path(&store)]);
+    assert_eq!(careful.get("/redis").status, 500);
+
+    let trigger = format!("[[trigger.redis]]\nchannel = \"messages\"\naddress = \"{address}\"");
+    let component = format!("allowed_outbound_hosts = [{address:?}]\nvariables = {{ server = {address:?} }}");
+    redis_app(&sandbox, "messages-7", &trigger, &component);
+    let app = Up::spawn(sandbox.command(&["up", "--roots", "server.pem"]));
+    server.until(&["PUBSUB", "NUMSUB", "messages"], "messages\n1");
+    server.cli(&["PUBLISH", "messages", "one"]);
+    server.until(&["LRANGE", "received", "0", "-1"], "one");
+    assert!(app.stop().success());
 }

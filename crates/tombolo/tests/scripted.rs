@@ -72,7 +72,8 @@ fn http(guest: &str) {
 fn outbound(guest: &str) {
     let upstream = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
     upstream.web_app("");
-    let upstream = Up::start(&upstream, &[]);
+    // At all addresses of this machine, so that it is the grant that refuses.
+    let upstream = Up::spawn(upstream.command(&["up", "--listen", "0.0.0.0:0"]));
     let (_sandbox, up) = app(guest);
     let port = upstream.address().port();
     let get = |host: &str| up.get(&format!("/outbound?http://{host}:{port}/")).text();

@@ -53,7 +53,8 @@ fn http(guest: &str) {
 fn outbound(guest: &str) {
     let upstream = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
     upstream.web_app("");
-    let upstream = Up::start(&upstream, &[]);
+    // At all addresses of this machine, so that it is the grant that refuses.
+    let upstream = Up::spawn(upstream.command(&["up", "--listen", "0.0.0.0:0"]));
     let sandbox = app(guest);
     let up = Up::start(&sandbox, &[]);
     let port = upstream.address().port();

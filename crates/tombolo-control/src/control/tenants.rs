@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tombolo_api as api;
-use tombolo_model::{AppKey, Quotas, TenantName};
+use tombolo_model::{AppKey, Digest, Quotas, TenantName};
+use tombolo_store::records::ReleaseRecord;
 
 use super::{Answer, Control};
 use crate::refuse;
@@ -65,6 +66,21 @@ impl<S: Stage> Control<S> {
         self.stage.allow(&tenant, quotas.as_ref().unwrap_or(&self.config.quotas));
         drop(alone);
         self.tenant(tenant)
+    }
+
+    /// Adds a release, where its app has room: asked again where nobody else adds one.
+    pub(super) fn add_where_there_is_room(
+        &self,
+        key: &AppKey,
+        digest: &Digest,
+        record: ReleaseRecord,
+    ) -> Answer<ReleaseRecord> {
+        let _alone = self.served();
+        let releases_max = self.room_for(key)?;
+        let failed = |error| refuse::failed(&error);
+        let record = self.registry.add_release(key, digest, record).map_err(failed)?;
+        self.registry.retain_releases(key, releases_max).map_err(failed)?;
+        Ok(record)
     }
 
     /// Whether a tenant may have one more app, if this one is new; and how many releases of it are kept.

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use tombolo_api::{Activate, App, Problem, ReleaseInfo, Split};
+use tombolo_api::{Activate, App, Preview, Problem, ReleaseInfo, Split};
 use tombolo_model::release::DOCUMENT_BYTES_MAX;
 use tombolo_model::{AppKey, Digest};
 use tombolo_store::records::{EventKind, EventRecord};
@@ -135,6 +135,41 @@ pub(crate) async fn activate<S: Stage>(
     let (app, kind) = work(&control, move |control| control.activate(&key, &wanted)).await?;
     event.kind = kind;
     Ok((Extension(event), Json(app)))
+}
+
+/// Show a release at an address of its own, beside what the app serves
+#[utoipa::path(
+    put, path = "/v1/apps/{app}/previews/{digest}", tag = "releases",
+    params(("app" = String, Path), ("digest" = String, Path), Of), request_body = Preview,
+    responses((status = 200, body = ReleaseInfo), (status = "default", body = Problem))
+)]
+pub(crate) async fn preview<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At((app, digest)): At<(String, String)>,
+    Asked(of): Asked<Of>,
+    Sent(wanted): Sent<Preview>,
+) -> Done<Json<ReleaseInfo>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Deploy)?;
+    let digest: Digest = named(&digest)?;
+    Ok(Json(work(&control, move |control| control.set_preview(&key, &digest, Some(&wanted))).await?))
+}
+
+/// Show a release no more
+#[utoipa::path(
+    delete, path = "/v1/apps/{app}/previews/{digest}", tag = "releases",
+    params(("app" = String, Path), ("digest" = String, Path), Of),
+    responses((status = 200, body = ReleaseInfo), (status = "default", body = Problem))
+)]
+pub(crate) async fn unpreview<S: Stage>(
+    State(control): Node<S>,
+    principal: Principal,
+    At((app, digest)): At<(String, String)>,
+    Asked(of): Asked<Of>,
+) -> Done<Json<ReleaseInfo>> {
+    let key = principal.app(of.tenant, named(&app)?, Action::Deploy)?;
+    let digest: Digest = named(&digest)?;
+    Ok(Json(work(&control, move |control| control.set_preview(&key, &digest, None)).await?))
 }
 
 /// Let an app answer at another host

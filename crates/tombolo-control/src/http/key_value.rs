@@ -137,7 +137,7 @@ pub(crate) async fn unput<S: Stage>(
 
 fn not_set(error: &StoreError) -> Problem {
     match error {
-        StoreError::TooLong { .. } => refuse::too_large(error.to_string()),
+        StoreError::TooLong { .. } | StoreError::Full => refuse::too_large(error.to_string()),
         error => refuse::failed(error),
     }
 }

@@ -49,7 +49,7 @@ impl Bundle {
         denied: &dyn Fn(&Inherited) -> Vec<String>,
     ) -> Result<Self, InspectError> {
         let mut bytes = Vec::new();
-        let head = node(parts, Vec::new(), denied, &mut bytes)?;
+        let head = node(parts, &Inherited::all(), denied, &mut bytes)?;
         Ok(Self { head, bytes })
     }
 
@@ -100,9 +100,10 @@ impl Node {
     }
 }
 
+/// A part that has so much of what the whole was granted: those below it have no more than that.
 fn node(
     parts: &Parts,
-    own: Vec<String>,
+    inherited: &Inherited,
     denied: &dyn Fn(&Inherited) -> Vec<String>,
     bytes: &mut Vec<Vec<u8>>,
 ) -> Result<Node, InspectError> {
@@ -111,14 +112,14 @@ fn node(
     bytes.push(binary);
     let mut dependencies = Vec::new();
     for plug in &parts.dependencies {
-        let node = node(&plug.part, denied(&plug.inherited), denied, bytes)?;
+        let node = node(&plug.part, &inherited.and(&plug.inherited), denied, bytes)?;
         dependencies.push(Dependency { name: plug.name.to_string(), export: plug.export.clone(), node });
     }
     let mut middleware = Vec::new();
     for layer in &parts.middleware {
-        middleware.push(node(&layer.part, denied(&layer.inherited), denied, bytes)?);
+        middleware.push(node(&layer.part, &inherited.and(&layer.inherited), denied, bytes)?);
     }
-    Ok(Node { index, length, denied: own, dependencies, middleware })
+    Ok(Node { index, length, denied: denied(inherited), dependencies, middleware })
 }
 
 #[cfg(test)]

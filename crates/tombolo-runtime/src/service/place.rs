@@ -91,9 +91,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let service = &self.place.service;
-        let usage = self.meter.usage();
-        service.totals.add(&usage);
-        service.config.allowance.iter().for_each(|allowance| allowance.end(usage.cpu));
+        service.totals.add(&self.meter.usage());
+        if let Some(allowance) = &service.config.allowance {
+            // It has ended: nothing is left to refuse.
+            let _ = allowance.spend(self.meter.charged());
+            allowance.end();
+        }
         service.slots.add_permits(1);
     }
 }

@@ -3,9 +3,12 @@
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use tombolo_model::{AppKey, Digest, Quotas, TenantName};
 
-use super::{AUDIT, AUDIT_MAX, Done, QUOTAS, Registry, TOKENS, VARIABLES, get, put, range, read, written};
+use super::{
+    APPS, AUDIT, AUDIT_MAX, Done, PreviewSet, QUOTAS, RELEASES, Registry, TOKENS, VARIABLES, get, put, range,
+    read, release_key, written,
+};
 use crate::error::{StoreError, database};
-use crate::records::{AuditRecord, TokenRecord};
+use crate::records::{AppRecord, AuditRecord, ReleaseRecord, TokenRecord};
 
 impl Registry {
     /// Adds a token, by the digest of its text.
@@ -76,6 +79,35 @@ impl Registry {
         self.writing(QUOTAS, |_, all| match quotas {
             Some(quotas) => put(all, tenant.as_str(), quotas),
             None => all.remove(tenant.as_str()).map_err(database("write")).map(drop),
+        })
+    }
+
+    /// Shows a release of an app, of which at most `count_max` are shown, or no more.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn set_preview(
+        &self,
+        app: &AppKey,
+        release: &Digest,
+        is_shown: bool,
+        count_max: usize,
+    ) -> Done<PreviewSet> {
+        self.writing(APPS, |transaction, apps| {
+            let releases = transaction.open_table(RELEASES).map_err(database("write"))?;
+            let known: Option<ReleaseRecord> = get(&releases, &release_key(app, release))?;
+            let record: Option<AppRecord> = get(apps, &app.to_string())?;
+            let (Some(_), Some(mut record)) = (known, record) else { return Ok(PreviewSet::NoRelease) };
+            match is_shown {
+                true => drop(record.previews.insert(*release)),
+                false => drop(record.previews.remove(release)),
+            }
+            if record.previews.len() > count_max {
+                return Ok(PreviewSet::TooMany);
+            }
+            put(apps, &app.to_string(), &record)?;
+            Ok(PreviewSet::Done(record))
         })
     }
 

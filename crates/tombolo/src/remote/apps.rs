@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use tombolo_api::{Activate, App, ReleaseInfo, Split};
+use tombolo_api::{Activate, App, Preview, ReleaseInfo, Split};
 use tombolo_model::{Digest, SiteName};
 
 use super::client::Client;
@@ -64,9 +64,10 @@ impl Releases {
             return Ok(ExitCode::SUCCESS);
         }
         for release in &releases {
-            let ReleaseInfo { number, digest, created, by, bytes, version, .. } = release;
+            let ReleaseInfo { number, digest, created, by, bytes, version, preview, .. } = release;
             let version = version.as_deref().unwrap_or("-");
-            let state = state(&app, digest);
+            let shown = preview.iter().map(|address| format!("  {address}")).collect::<String>();
+            let state = state(&app, digest) + &shown;
             let (when, size) = (ago(*created), bytes / 1000);
             let short = short(digest);
             told(writeln!(
@@ -223,6 +224,70 @@ pub(super) fn activate(
     })
 }
 
+/// Show a release at an address of its own, beside what its app serves, or no more
+///
+/// Examples:
+///   tombolo preview my-api 4
+///   tombolo preview my-api 4 --remove
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ShowPreview {
+    /// The app
+    app: SiteName,
+    /// The release: its number, or the first digits of its digest
+    release: String,
+    /// Show it no more
+    #[arg(long)]
+    remove: bool,
+    /// What the release may do that the active one may not is meant
+    #[arg(long, conflicts_with = "remove")]
+    approve: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    at: At,
+}
+
+impl ShowPreview {
+    pub(crate) fn run(self, environment: &Environment, to: &mut impl Write) -> Result<ExitCode, Failure> {
+        let client = self.at.client(environment)?;
+        let releases = client.releases(&self.app)?;
+        let wanted = find(&releases, &self.release)?;
+        let now = match self.remove {
+            true => client.unpreview(&self.app, &wanted.digest)?,
+            false => preview(&client, &self.app, wanted, self.approve)?,
+        };
+        if self.json {
+            json(&now, to)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let told_as = match &now.preview {
+            Some(address) => format!("{} release {} is shown: {address}", self.app, now.number),
+            None => format!("{} release {} is not shown", self.app, now.number),
+        };
+        told(writeln!(to, "{told_as}"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Has a release shown at an address of its own.
+pub(super) fn preview(
+    client: &Client,
+    app: &SiteName,
+    wanted: &ReleaseInfo,
+    approve: bool,
+) -> Result<ReleaseInfo, Failure> {
+    client.preview(app, &wanted.digest, &Preview { approve }).map_err(|refusal| match refusal {
+        super::client::Refusal::Problem(problem)
+            if problem.status == 422 && !wanted.new_capabilities.is_empty() && !approve =>
+        {
+            Failure::new(problem.to_string()).hint("if that is meant: the same with `--approve`".to_owned())
+        }
+        other => other.into(),
+    })
+}
+
 fn by_digest<'r>(releases: &'r [ReleaseInfo], digest: &Digest) -> Result<&'r ReleaseInfo, Failure> {
     let known = releases.iter().find(|release| release.digest == *digest);
     known.ok_or_else(|| Failure::new(format!("the release {} is not kept any more", short(digest))))
@@ -263,6 +328,7 @@ mod tests {
             bytes: 0,
             capabilities: Default::default(),
             new_capabilities: Default::default(),
+            preview: None,
         }
     }
 

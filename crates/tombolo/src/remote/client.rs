@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tombolo_api::{Activate, App, Blobs, MissingBlobs, Problem, ReleaseInfo};
+use tombolo_api::{Activate, App, Blobs, MissingBlobs, Preview, Problem, ReleaseInfo};
 use tombolo_model::{Digest, SiteName};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, BodyReader};
@@ -212,6 +212,16 @@ impl Client {
     /// Sends a release.
     pub(crate) fn release(&self, app: &SiteName, digest: &Digest, document: &[u8]) -> Asked<ReleaseInfo> {
         self.put_bytes(&format!("/v1/apps/{app}/releases/{digest}"), document)
+    }
+
+    /// Has a release shown at an address of its own.
+    pub(crate) fn preview(&self, app: &SiteName, digest: &Digest, wanted: &Preview) -> Asked<ReleaseInfo> {
+        self.put(&format!("/v1/apps/{app}/previews/{digest}"), wanted)
+    }
+
+    /// Has a release shown no more.
+    pub(crate) fn unpreview(&self, app: &SiteName, digest: &Digest) -> Asked<ReleaseInfo> {
+        self.remove(&format!("/v1/apps/{app}/previews/{digest}"))
     }
 
     /// Changes what an app serves.

@@ -10,7 +10,7 @@ use tombolo_api::{App, ReleaseInfo};
 use tombolo_model::manifest::Known;
 use tombolo_model::{AppName, SiteName, manifest};
 
-use super::apps::{activate, short};
+use super::apps::{activate, preview, short};
 use super::collect::{Collected, collect};
 use super::session::{At, Environment};
 use super::{json, told};
@@ -28,6 +28,7 @@ use crate::up::{build, say};
 ///   tombolo deploy my-api --build
 ///   tombolo deploy hello.wasm --name hello
 ///   tombolo deploy --split 10
+///   tombolo deploy --preview
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Deploy {
@@ -49,6 +50,9 @@ pub(crate) struct Deploy {
     /// Send it, and serve what was served: `tombolo promote` serves it later
     #[arg(long, conflicts_with = "split")]
     no_activate: bool,
+    /// Send it, and show it at an address of its own beside what is served
+    #[arg(long, conflicts_with_all = ["split", "no_activate"])]
+    preview: bool,
     /// What the release may do that the last one may not is meant
     #[arg(long)]
     approve: bool,
@@ -98,7 +102,11 @@ impl Deploy {
             .active
             .as_ref()
             .is_some_and(|active| active.release == release.digest && active.split.is_none());
-        let app = match self.no_activate || (is_active && self.split.is_none()) {
+        let release = match self.preview {
+            true => preview(&client, &name, &release, self.approve)?,
+            false => release,
+        };
+        let app = match self.no_activate || self.preview || (is_active && self.split.is_none()) {
             true => app,
             false => activate(&client, &app, &release, self.split, self.approve)?,
         };
@@ -107,11 +115,13 @@ impl Deploy {
             return Ok(ExitCode::SUCCESS);
         }
         let what = match (self.no_activate, self.split) {
+            _ if self.preview => "is shown".to_owned(),
             (true, _) => "is there".to_owned(),
             (_, Some(percent)) => format!("is active for {percent} %"),
             _ => "is active".to_owned(),
         };
-        let address = app.addresses.first().map_or("", String::as_str);
+        let address = release.preview.as_ref().filter(|_| self.preview).or(app.addresses.first());
+        let address = address.map_or("", String::as_str);
         told(writeln!(
             to,
             "{name} release {} ({}) {what}: {address}",

@@ -16,7 +16,7 @@ mod tokens;
 mod top;
 mod variables;
 
-pub(crate) use apps::{Apps, Promote, Releases, Rollback};
+pub(crate) use apps::{Apps, Promote, Releases, Rollback, ShowPreview};
 pub(crate) use deploy::Deploy;
 pub(crate) use domains::Domains;
 pub(crate) use events::Events;

@@ -98,10 +98,7 @@ impl Tenants {
                 let client = at.client(environment)?;
                 let path = format!("/v1/tenants/{name}/quotas");
                 let tenant: TenantInfo = match usual {
-                    true => {
-                        client.delete(&path)?;
-                        client.get(&format!("/v1/tenants/{name}"))?
-                    }
+                    true => client.remove(&path)?,
                     false => client.put(&path, &said.quotas())?,
                 };
                 (vec![tenant], json)

@@ -201,3 +201,41 @@ fn the_oldest_releases_go_and_those_in_use_stay() {
     assert_eq!(numbers, [5, 4, 3, 1]);
     assert_eq!(node.get("shop.localhost", "/").text(), "one");
 }
+
+#[test]
+fn a_release_is_shown_beside_what_is_served() {
+    let sandbox = sandbox();
+    let (node, admin) = Serving::first(&sandbox);
+    written(&sandbox, "one");
+    let reason = refused(&sandbox, &["deploy", "--preview"]);
+    assert!(reason.contains("the app serves nothing yet"), "{reason}");
+    done(&sandbox, &["deploy"]);
+    written(&sandbox, "two");
+    let said = done(&sandbox, &["deploy", "--preview"]);
+    assert!(said.contains("release 2 (") && said.contains("is shown: http://r2---shop.localhost"), "{said}");
+    let shows =
+        |node: &Serving, host: &str, text: &str| assert_eq!(node.get(host, "/").text(), text, "{host}");
+    shows(&node, "r2---shop.localhost", "two");
+    shows(&node, "shop.localhost", "one");
+    assert_eq!(node.get("r1---shop.localhost", "/").status, 404);
+    assert!(done(&sandbox, &["releases", "shop"]).contains("http://r2---shop.localhost"));
+    assert!(
+        done(&sandbox, &["preview", "shop", "1"]).contains("release 1 is shown: http://r1---shop.localhost")
+    );
+    shows(&node, "r1---shop.localhost", "one");
+    assert!(done(&sandbox, &["preview", "shop", "1", "--remove"]).contains("release 1 is not shown"));
+    assert_eq!(node.get("r1---shop.localhost", "/").status, 404);
+    // It stays over activations, and a restart.
+    written(&sandbox, "three");
+    done(&sandbox, &["deploy"]);
+    shows(&node, "r2---shop.localhost", "two");
+    assert!(node.up.stop().success());
+    let node = Serving::start(&sandbox);
+    shows(&node, "r2---shop.localhost", "two");
+    shows(&node, "shop.localhost", "three");
+    let releases = asked(&node, &admin, "/v1/apps/shop/releases");
+    let digest = releases[1]["digest"].as_str().unwrap();
+    assert_eq!(node.order("DELETE", &format!("/v1/apps/shop/previews/{digest}"), &admin, None).status, 200);
+    assert_eq!(node.get("r2---shop.localhost", "/").status, 404);
+    shows(&node, "shop.localhost", "three");
+}

@@ -34,6 +34,7 @@ fn body(method: &str, path: &str) -> Option<&'static str> {
             )
         }
         ("PUT", "/v1/apps/{app}/variables/{name}") => Some(r#"{"value":"x"}"#),
+        ("PUT", "/v1/apps/{app}/previews/{digest}") => Some("{}"),
         ("PUT", "/v1/tenants/{tenant}/quotas") => Some(r#"{"apps_max":0}"#),
         ("PUT", _) => Some(""),
         ("POST", "/v1/tokens") => Some(r#"{"name":"x","scope":"tenant","tenant":"ada"}"#),
