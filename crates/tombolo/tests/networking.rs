@@ -137,7 +137,7 @@ fn requests_go_over_a_connection_that_is_kept() {
     let app = Up::start(&sandbox, &[]);
     let url = format!("http://{}/", origin.at);
     for _ in 0..3 {
-        assert_eq!(fetch(&app, &url), "HTTP/1.1 0 false");
+        assert_eq!(fetch(&app, &url), "HTTP/1.1 0 false", "{}", app.said("Listening"));
         assert_eq!(app.post(&format!("/forward?url={url}"), &[0; 100_000]).text(), "HTTP/1.1 100000 false");
     }
     assert_eq!(origin.connections(), 1);

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -107,7 +107,7 @@ pub(super) async fn exchange(
     first_byte: Duration,
 ) -> Result<Answered, Failed> {
     let uri = request.uri().clone();
-    let (mut request, sent) = watched(request);
+    let (mut request, sent) = watched(taken(request));
     *request.uri_mut() = in_origin_form(&uri);
     let mut is_closed = false;
     let answer = {
@@ -158,6 +158,20 @@ fn in_origin_form(uri: &Uri) -> Uri {
     Uri::builder().path_and_query(path).build().expect("it is the path of a URI")
 }
 
+/// With these hyper sends no body unless a header says that there is one, and lets go of it at once: a guest that is
+/// not done with it by then would be told that its connection was reset. So what it writes is taken until it is done.
+fn taken(request: Request<WasiBody>) -> Request<WasiBody> {
+    let is_sent = !matches!(*request.method(), Method::GET | Method::HEAD | Method::CONNECT)
+        || request.headers().contains_key(header::CONTENT_LENGTH)
+        || request.headers().contains_key(header::TRANSFER_ENCODING);
+    if is_sent || request.body().is_end_stream() {
+        return request;
+    }
+    let (parts, mut body) = request.into_parts();
+    tokio::spawn(async move { while body.frame().await.is_some_and(|frame| frame.is_ok()) {} });
+    Request::from_parts(parts, WasiBody::default())
+}
+
 /// The request, and what becomes true when all of its body has gone; nothing if there is none.
 fn watched(request: Request<WasiBody>) -> (Request<WasiBody>, Option<Arc<AtomicBool>>) {
     if request.body().is_end_stream() {
@@ -200,5 +214,27 @@ impl Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::channel::mpsc;
+    use futures::{SinkExt, StreamExt};
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// hyper has let go of it by then.
+    #[tokio::test]
+    async fn what_a_guest_writes_behind_a_get_is_taken_until_it_is_done() {
+        let (mut writer, written) = mpsc::channel::<Bytes>(0);
+        let body = StreamBody::new(written.map(|data| Ok::<_, Error>(Frame::data(data)))).boxed_unsync();
+        let request = taken(Request::get("http://other.example/").body(body).unwrap());
+        assert!(request.body().is_end_stream());
+        drop(request);
+        for _ in 0..10 {
+            writer.send(Bytes::from_static(b"x")).await.unwrap();
+        }
     }
 }
