@@ -70,9 +70,13 @@ export function App(): JSX.Element {
 function PlaceLink({ to, current }: { to: Place; current: boolean }): JSX.Element {
   const { measurements, busy } = useLab();
   const link = useRef<HTMLAnchorElement>(null);
-  // On a narrow page the list scrolls sideways.
+  // On a narrow page the list scrolls sideways. Not by `scrollIntoView`: Chromium goes on from there at the next Tab.
   useEffect(() => {
-    if (current) link.current?.scrollIntoView({ block: "nearest", inline: "center" });
+    const list = link.current?.closest("nav");
+    if (!current || !link.current || !list) return;
+    const { left, width } = link.current.getBoundingClientRect();
+    const within = list.getBoundingClientRect();
+    list.scrollLeft += left + width / 2 - (within.left + within.width / 2);
   }, [current]);
   const told = to === "overview" ? "" : to === busy ? "running" : bestRatio(measurements[to]);
   return (
