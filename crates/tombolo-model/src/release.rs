@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Source};
-use crate::{ComponentId, Dependency, Digest};
+use crate::{ComponentId, Dependency, Digest, Inherited};
 
 /// Bytes in a document. One of 20,000 files has 3 MB.
 pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
@@ -172,19 +172,23 @@ pub fn capabilities(app: &App) -> BTreeSet<String> {
         for name in component.variables.keys() {
             may(format!("variable `{name}`"));
         }
-        let mut parts: Vec<&Dependency> = component.dependencies.iter().collect();
+        // Each with what those above it have: it has no more.
+        let all_of = Inherited::all();
+        let mut parts: Vec<(Inherited, &Dependency)> =
+            component.dependencies.iter().map(|dependency| (all_of.clone(), dependency)).collect();
         let before = app.triggers.iter().filter(|trigger| trigger.component == *id);
         for (number, layer) in before.flat_map(|trigger| trigger.middleware.iter().enumerate()) {
             for configuration in layer.inherited.iter() {
                 may(format!("`{}` for its middleware {} too", configuration.field(), number + 1));
             }
-            parts.extend(&layer.part.dependencies);
+            parts.extend(layer.part.dependencies.iter().map(|below| (layer.inherited.clone(), below)));
         }
-        while let Some(Dependency { name, inherited, part, .. }) = parts.pop() {
+        while let Some((above, Dependency { name, inherited, part, .. })) = parts.pop() {
+            let inherited = above.and(inherited);
             for configuration in inherited.iter() {
                 may(format!("`{}` for the dependency `{name}` too", configuration.field()));
             }
-            parts.extend(&part.dependencies);
+            parts.extend(part.dependencies.iter().map(|below| (inherited.clone(), below)));
         }
     }
     // The address may hold a password.
@@ -319,6 +323,38 @@ mod tests {
             [
                 "component `web`: connections to `https://example.com`",
                 "component `web`: key-value store `default`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_parts_inherit_has_to_be_approved_at_any_depth() {
+        let text = r#"
+            spin_manifest_version = 2
+            [application]
+            name = "shop"
+            [[trigger.http]]
+            route = "/..."
+            component = "web"
+            dependencies.middleware = [{ path = "m.wasm", inherit_configuration = ["environment"] }]
+            [component.web]
+            source = "web.wasm"
+            [component.web.dependencies]
+            "a:b/c" = { component = "inner", inherit_configuration = ["files", "variables"] }
+            [component.inner]
+            source = "inner.wasm"
+            [component.inner.dependencies]
+            "d:e" = { path = "d.wasm", inherit_configuration = ["files", "ai_models"] }
+        "#;
+        let app = crate::manifest::parse("spin.toml", text, &BTreeMap::new()).unwrap();
+        let may: Vec<String> = capabilities(&app).into_iter().filter(|may| may.contains("`web`")).collect();
+        assert_eq!(
+            may,
+            [
+                "component `web`: `environment` for its middleware 1 too",
+                "component `web`: `files` for the dependency `a:b/c` too",
+                "component `web`: `files` for the dependency `d:e` too",
+                "component `web`: `variables` for the dependency `a:b/c` too",
             ]
         );
     }
