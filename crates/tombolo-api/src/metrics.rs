@@ -16,6 +16,8 @@ pub struct Metrics {
     pub bounds_us: Vec<u64>,
     /// Each release that is served, since it was last made ready.
     pub apps: Vec<AppMetrics>,
+    /// Each tenant as a whole, for who may look at all that is its.
+    pub tenants: Vec<TenantMetrics>,
     /// The node itself, for who may know.
     pub node: Option<NodeMetrics>,
 }
@@ -48,10 +50,28 @@ pub struct AppMetrics {
     pub loads: u64,
     /// Time of its components on a core, in microseconds.
     pub cpu_us: u64,
+    /// The most bytes of memory that one of its instances had, with what the host held for it.
+    pub memory_bytes_peak: u64,
     /// Requests of its components to other hosts.
     pub outbound_requests: u64,
     /// Bytes of those, both ways.
     pub outbound_bytes: u64,
+}
+
+/// What the apps of one tenant use together. Its quotas are bounds on these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TenantMetrics {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub tenant: TenantName,
+    /// Requests and messages under way.
+    pub in_flight: u64,
+    /// Bytes of instances, and of what the host holds for them.
+    pub memory_bytes: u64,
+    /// Time on cores since the node started, in milliseconds.
+    pub cpu_ms: u64,
+    /// Bytes of the files that its apps keep.
+    pub store_bytes: u64,
 }
 
 /// What was counted of a node.
@@ -63,6 +83,8 @@ pub struct NodeMetrics {
     pub unknown_requests: BTreeMap<String, u64>,
     /// Connections of clients.
     pub connections: u64,
+    /// Guests that have more to compute and wait for a core.
+    pub waiting: u64,
     /// Bytes of memory, where the system tells.
     pub memory_bytes: Option<u64>,
     /// Open files, sockets among them, where the system tells.

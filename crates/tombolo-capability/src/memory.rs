@@ -24,6 +24,7 @@ pub struct MemoryBudget {
     aside: HostMemory,
     meter: Arc<Meter>,
     shared: Shared,
+    is_starved: bool,
 }
 
 /// What a guest takes of what several have together.
@@ -148,12 +149,17 @@ impl MemoryBudget {
     pub fn within(bytes_max: u64, meter: Arc<Meter>, allowance: Option<Arc<Allowance>>) -> Self {
         let aside = HostMemory::new(bytes_max, allowance.clone());
         let shared = Shared { of: allowance, bytes: 0 };
-        Self { bytes_max, bytes: 0, held_bytes: 0, aside, meter, shared }
+        Self { bytes_max, bytes: 0, held_bytes: 0, aside, meter, shared, is_starved: false }
     }
 
     /// What the host takes from for what it holds besides resources.
     pub fn host(&self) -> &HostMemory {
         &self.aside
+    }
+
+    /// Whether it lacked memory that it may have itself, because others have what they may have together.
+    pub fn is_starved(&self) -> bool {
+        self.is_starved
     }
 
     /// Says what is left for [`HostMemory`].
@@ -189,8 +195,9 @@ impl MemoryBudget {
     fn take(&mut self, current: u64, desired: u64) -> bool {
         let after = self.bytes.saturating_add(desired.saturating_sub(current));
         let held = self.held_bytes.saturating_add(self.aside.taken());
-        let fits = after.saturating_add(held) <= self.bytes_max
-            && self.shared.set(after.saturating_add(self.held_bytes));
+        let is_within = after.saturating_add(held) <= self.bytes_max;
+        let fits = is_within && self.shared.set(after.saturating_add(self.held_bytes));
+        self.is_starved |= is_within && !fits;
         if fits {
             self.bytes = after;
             self.leave();
@@ -248,6 +255,21 @@ mod tests {
         let _all = budget.host().take(100).unwrap();
         budget.aside.0.left.store(50, Relaxed);
         assert!(budget.host().take(0).is_ok() && budget.host().take(1).is_err());
+    }
+
+    /// Who asks for more than it may have is told so also while others have all there is.
+    #[test]
+    fn who_starves_is_told_from_who_is_greedy() {
+        let quotas = tombolo_model::Quotas { memory_mib_max: Some(1), ..Default::default() };
+        let allowance = Allowance::new(&quotas);
+        let budget = || {
+            MemoryBudget::within(1 << 20, Arc::new(Meter::new(Duration::MAX)), Some(Arc::clone(&allowance)))
+        };
+        let (mut first, mut second) = (budget(), budget());
+        assert!(first.memory_growing(0, 1 << 20, None).unwrap());
+        assert!(!second.memory_growing(0, 2 << 20, None).unwrap() && !second.is_starved());
+        assert!(!second.memory_growing(0, 1, None).unwrap() && second.is_starved());
+        assert!(!first.is_starved());
     }
 
     #[test]

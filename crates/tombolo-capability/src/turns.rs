@@ -1,6 +1,7 @@
 //! Who computes when many want to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -23,6 +24,16 @@ pub struct Turns(Arc<Shared>);
 struct Shared {
     free: Arc<Semaphore>,
     freed: Notify,
+    waiting: AtomicU64,
+}
+
+/// One that waits for a turn, counted while it does.
+struct Waits<'a>(&'a Shared);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
 }
 
 /// A turn on a core. Dropping it gives it to the next.
@@ -35,7 +46,8 @@ pub(crate) struct Turn {
 impl Turns {
     /// Turns on `cores` cores.
     pub fn new(cores: usize) -> Self {
-        Self(Arc::new(Shared { free: Arc::new(Semaphore::new(cores)), freed: Notify::new() }))
+        let free = Arc::new(Semaphore::new(cores));
+        Self(Arc::new(Shared { free, freed: Notify::new(), waiting: AtomicU64::new(0) }))
     }
 
     /// Lets others go first, then waits for a turn, which `meter` gives back at the end of the slice.
@@ -45,16 +57,32 @@ impl Turns {
     /// is woken and does not come costs the others a moment, until they look for themselves.
     pub fn next(&self, meter: Arc<Meter>) -> impl Future<Output = ()> + Send + use<> {
         let turns = Arc::clone(&self.0);
+        meter.gets_turns(self);
         async move {
+            turns.waiting.fetch_add(1, Relaxed);
+            let waits = Waits(&turns);
             tokio::task::yield_now().await;
             loop {
                 if let Ok(permit) = Arc::clone(&turns.free).try_acquire_owned() {
+                    drop(waits);
                     meter.took_turn(Turn { permit: Some(permit), turns });
                     return;
                 }
                 let _ = tokio::time::timeout(LOOK, turns.freed.notified()).await;
             }
         }
+    }
+}
+
+impl Turns {
+    /// Guests that wait for a turn.
+    pub fn waiting(&self) -> u64 {
+        self.0.waiting.load(Relaxed)
+    }
+
+    /// Whether there is a turn for whoever asks now.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.free.available_permits() > 0
     }
 }
 

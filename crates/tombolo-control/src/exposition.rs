@@ -5,7 +5,7 @@
 
 use std::fmt::{Display, Write};
 
-use tombolo_api::metrics::{AppMetrics, Metrics};
+use tombolo_api::metrics::{AppMetrics, Metrics, TenantMetrics};
 
 /// The media type of the format.
 pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -24,10 +24,14 @@ pub(crate) fn text(metrics: &Metrics) -> String {
     text.each("instances", GAUGE, "Instances of components at work.", apps, |app| app.at_work);
     text.each("code_loads_total", COUNTER, "Requests that found code not in memory.", apps, |app| app.loads);
     text.each("guest_cpu_seconds_total", COUNTER, "Time of components on a core.", apps, seconds);
+    text.each("instance_memory_peak_bytes", GAUGE, "The most memory that one instance had.", apps, |app| {
+        app.memory_bytes_peak
+    });
     text.each("outbound_requests_total", COUNTER, "Requests of components to other hosts.", apps, |app| {
         app.outbound_requests
     });
     text.each("outbound_bytes_total", COUNTER, "Bytes of those, both ways.", apps, |app| app.outbound_bytes);
+    text.tenants(metrics);
     text.node(metrics);
     text.0
 }
@@ -83,6 +87,26 @@ impl Text {
         apps.iter().for_each(|app| self.sample(&name, &labels(app), of(app)));
     }
 
+    fn tenants(&mut self, metrics: &Metrics) {
+        let mut each = |name: &str, kind: &str, help: &str, of: &dyn Fn(&TenantMetrics) -> f64| {
+            let name = format!("tombolo_tenant_{name}");
+            self.family(&name, kind, help);
+            for tenant in &metrics.tenants {
+                self.sample(&name, &[("tenant", tenant.tenant.as_str())], of(tenant));
+            }
+        };
+        each("requests_in_flight", GAUGE, "Requests and messages under way.", &|tenant| {
+            tenant.in_flight as f64
+        });
+        each("memory_bytes", GAUGE, "Instances, and what the host holds for them.", &|tenant| {
+            tenant.memory_bytes as f64
+        });
+        each("cpu_seconds_total", COUNTER, "Time of components on a core.", &|tenant| {
+            tenant.cpu_ms as f64 / 1e3
+        });
+        each("store_bytes", GAUGE, "Files that apps keep.", &|tenant| tenant.store_bytes as f64);
+    }
+
     fn node(&mut self, metrics: &Metrics) {
         let Some(node) = &metrics.node else { return };
         self.family("tombolo_unknown_requests_total", COUNTER, "Requests for hosts that are no app's.");
@@ -91,6 +115,8 @@ impl Text {
         }
         self.family("tombolo_connections", GAUGE, "Connections of clients.");
         self.sample("tombolo_connections", &[], node.connections);
+        self.family("tombolo_guests_waiting", GAUGE, "Guests that have more to compute and wait for a core.");
+        self.sample("tombolo_guests_waiting", &[], node.waiting);
         // Under the names that every process has (Prometheus, "Writing client libraries").
         if let Some(bytes) = node.memory_bytes {
             self.family("process_resident_memory_bytes", GAUGE, "Resident memory.");
@@ -135,7 +161,7 @@ mod tests {
 
     use super::*;
     use proptest::prelude::*;
-    use tombolo_api::metrics::NodeMetrics;
+    use tombolo_api::metrics::{NodeMetrics, TenantMetrics};
 
     fn app() -> AppMetrics {
         AppMetrics {
@@ -150,6 +176,7 @@ mod tests {
             at_work: 6,
             loads: 1,
             cpu_us: 250_000,
+            memory_bytes_peak: 65_536,
             outbound_requests: 2,
             outbound_bytes: 300,
         }
@@ -161,11 +188,24 @@ mod tests {
             version: "0.1.0".to_owned(),
             unknown_requests: BTreeMap::from([("4xx".to_owned(), 5)]),
             connections: 9,
+            waiting: 3,
             memory_bytes: Some(1024),
             open_files: None,
         };
-        let metrics =
-            Metrics { at_ms: 0, bounds_us: vec![500, 1_000_000], apps: vec![app()], node: Some(node) };
+        let tenant = TenantMetrics {
+            tenant: "ada".parse().unwrap(),
+            in_flight: 2,
+            memory_bytes: 1 << 40,
+            cpu_ms: 1500,
+            store_bytes: 5,
+        };
+        let metrics = Metrics {
+            at_ms: 0,
+            bounds_us: vec![500, 1_000_000],
+            apps: vec![app()],
+            tenants: vec![tenant],
+            node: Some(node),
+        };
         let text = text(&metrics);
         let of = r#"{tenant="ada",app="shop",release="0123456789ab""#;
         for expected in [
@@ -181,6 +221,10 @@ mod tests {
             format!("tombolo_guest_cpu_seconds_total{of}}} 0.25\n"),
             "tombolo_unknown_requests_total{status=\"4xx\"} 5\n".to_owned(),
             "tombolo_connections 9\n".to_owned(),
+            "tombolo_guests_waiting 3\n".to_owned(),
+            format!("tombolo_instance_memory_peak_bytes{of}}} 65536\n"),
+            "tombolo_tenant_memory_bytes{tenant=\"ada\"} 1099511627776\n".to_owned(),
+            "tombolo_tenant_cpu_seconds_total{tenant=\"ada\"} 1.5\n".to_owned(),
             "process_resident_memory_bytes 1024\n".to_owned(),
             "tombolo_build_info{version=\"0.1.0\"} 1\n".to_owned(),
         ] {

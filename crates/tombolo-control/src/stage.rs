@@ -45,8 +45,8 @@ pub trait Stage: Send + Sync + 'static {
     /// If the disk refuses.
     fn key_value(&self, key: &AppKey, label: &str) -> Result<Option<(KeyValue, Namespace)>, StoreError>;
 
-    /// What was counted until now, of apps that are `wanted` and of the whole.
-    fn measure(&self, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics;
+    /// What was counted until now, of these apps, of these tenants and of the whole.
+    fn measure(&self, apps: &dyn Fn(&AppKey) -> bool, tenants: &dyn Fn(&TenantName) -> bool) -> Metrics;
 
     /// There is no such app any more: what it printed is removed, and who follows it is let go.
     fn forget(&self, key: &AppKey);

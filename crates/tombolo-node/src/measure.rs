@@ -8,9 +8,10 @@ use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tombolo_control::metrics::{AppMetrics, Metrics, NodeMetrics};
+use tombolo_control::metrics::{AppMetrics, Metrics, NodeMetrics, TenantMetrics};
 use tombolo_gateway::{BOUNDS_US, Counted, Counts, Gateway, STATUSES};
 use tombolo_model::{AppKey, Digest};
+use tombolo_runtime::Runtime;
 
 use crate::stage::Standing;
 
@@ -55,15 +56,22 @@ impl Measures {
         drop(before);
     }
 
-    /// What was counted, of apps that are wanted.
-    pub(crate) fn measure(&self, gateway: &Gateway, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics {
+    /// What was counted, of apps that are wanted; what `tenants` use is told with it.
+    pub(crate) fn measure(
+        &self,
+        gateway: &Gateway,
+        runtime: &Runtime,
+        wanted: &dyn Fn(&AppKey) -> bool,
+        tenants: Vec<TenantMetrics>,
+    ) -> Metrics {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let served: Vec<_> = self.state().served.iter().filter(|(key, _)| wanted(key)).cloned().collect();
         Metrics {
             at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             bounds_us: BOUNDS_US.to_vec(),
             apps: served.iter().map(|(key, standing)| app(key, standing)).collect(),
-            node: Some(node(gateway)),
+            tenants,
+            node: Some(node(gateway, runtime)),
         }
     }
 }
@@ -82,6 +90,7 @@ fn app(key: &AppKey, standing: &Standing) -> AppMetrics {
         at_work: 0,
         loads: 0,
         cpu_us: 0,
+        memory_bytes_peak: 0,
         outbound_requests: 0,
         outbound_bytes: 0,
     };
@@ -90,6 +99,7 @@ fn app(key: &AppKey, standing: &Standing) -> AppMetrics {
         metrics.at_work += service.at_work();
         metrics.loads += sum.loads;
         metrics.cpu_us += u64::try_from(sum.usage.cpu.as_micros()).unwrap_or(u64::MAX);
+        metrics.memory_bytes_peak = metrics.memory_bytes_peak.max(sum.usage.memory_bytes);
         metrics.outbound_requests += sum.usage.outbound_requests;
         metrics.outbound_bytes += sum.usage.outbound_bytes;
     }
@@ -101,11 +111,12 @@ fn by_status(counted: &Counted) -> BTreeMap<String, u64> {
     STATUSES.iter().map(|status| (*status).to_owned()).zip(counted.by_status).collect()
 }
 
-fn node(gateway: &Gateway) -> NodeMetrics {
+fn node(gateway: &Gateway, runtime: &Runtime) -> NodeMetrics {
     NodeMetrics {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         unknown_requests: by_status(&gateway.unknown()),
         connections: gateway.connections(),
+        waiting: runtime.waiting(),
         memory_bytes: resident(),
         open_files: fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64),
     }

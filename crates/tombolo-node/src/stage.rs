@@ -14,7 +14,7 @@ use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
-use tombolo_control::metrics::Metrics;
+use tombolo_control::metrics::{Metrics, TenantMetrics};
 use tombolo_control::{Candidate, Printed, PrintedError, Served, Stage, TenantUsage, Wanted as WantedLines};
 use tombolo_egress::Common;
 use tombolo_gateway::{Gateway, Published};
@@ -226,8 +226,14 @@ impl Stage for Apps {
         self.tenant(&key.tenant).key_value.own(&key.app.as_app_name(), label)
     }
 
-    fn measure(&self, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics {
-        self.measures.measure(&self.gateway, wanted)
+    fn measure(&self, apps: &dyn Fn(&AppKey) -> bool, tenants: &dyn Fn(&TenantName) -> bool) -> Metrics {
+        let known = self.tenants.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let wanted = known.into_iter().filter(|(name, _)| tenants(name));
+        let tenants = wanted.map(|(name, tenant)| {
+            let TenantUsage { requests, memory_bytes, cpu_ms, store_bytes, .. } = tenant.usage();
+            TenantMetrics { tenant: name, in_flight: requests.into(), memory_bytes, cpu_ms, store_bytes }
+        });
+        self.measures.measure(&self.gateway, &self.runtime, apps, tenants.collect())
     }
 
     fn printed(&self, key: &AppKey, wanted: WantedLines) -> Result<Printed, PrintedError> {

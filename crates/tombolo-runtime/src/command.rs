@@ -92,8 +92,8 @@ impl Program {
 
     pub(crate) async fn start(&self, store: &mut Store<Guest>) -> wasmtime::Result<Started> {
         match self {
-            Self::Wasi02(pre) => pre.instantiate_async(store).await.map(Started::Wasi02),
-            Self::Wasi03(pre) => pre.instantiate_async(store).await.map(Started::Wasi03),
+            Self::Wasi02(pre) => made(pre.instantiate_async(&mut *store).await, store).map(Started::Wasi02),
+            Self::Wasi03(pre) => made(pre.instantiate_async(&mut *store).await, store).map(Started::Wasi03),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tombolo_cap_wasi::snapshot;
-use tombolo_capability::{Guest, Turns};
+use tombolo_capability::{Exhausted, Guest, Turns};
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{CallHook, Store, UpdateDeadline};
@@ -89,8 +89,8 @@ impl Incoming {
     /// A new instance of a component that is not of WASI 0.3.
     pub(crate) async fn new(pre: &Pre, store: &mut Store<Guest>) -> wasmtime::Result<Self> {
         match pre {
-            Pre::Wasi02(pre) => pre.instantiate_async(store).await.map(Self::Wasi02),
-            Pre::Snapshot(pre) => pre.instantiate_async(store).await.map(Self::Snapshot),
+            Pre::Wasi02(pre) => made(pre.instantiate_async(&mut *store).await, store).map(Self::Wasi02),
+            Pre::Snapshot(pre) => made(pre.instantiate_async(&mut *store).await, store).map(Self::Snapshot),
             Pre::Wasi03(_) | Pre::Program(_) | Pre::Subscriber(_) => {
                 unreachable!("called for components of WASI 0.2")
             }
@@ -113,6 +113,14 @@ impl Incoming {
             }
         }
     }
+}
+
+/// An instance, or why there is none: one that lacks what others of its tenant have is to be asked for again.
+pub(crate) fn made<T>(instance: wasmtime::Result<T>, store: &mut Store<Guest>) -> wasmtime::Result<T> {
+    instance.map_err(|error| match store.data_mut().memory().is_starved() {
+        true => Exhausted::Memory.into(),
+        false => error,
+    })
 }
 
 /// A store whose guest is held to `limits`, and yields at every tick, so that a loop holds a thread

@@ -9,9 +9,10 @@ use tombolo_cap_wasi::Inside;
 use tombolo_capability::{Guest, Meter};
 use wasmtime::component::InstancePre;
 
+use crate::aside;
 use crate::exchange::GuestFuture;
 use crate::inspect::Redis;
-use crate::instance::Pre;
+use crate::instance::{Pre, made};
 use crate::service::{Caller, Service, ServiceError, Slot};
 
 /// `fermyon:spin/inbound-redis`, as spin-sdk up to 5 exports it.
@@ -98,7 +99,7 @@ async fn deliver(slot: Slot, message: Vec<u8>, caller: Caller<'_>) -> Result<(),
     let deadline = Instant::from_std(meter.started()) + limit;
     let ran = poll_fn(|context| {
         let slice = meter.slice();
-        let polled = guest.as_mut().poll(context);
+        let polled = aside::poll(meter, || guest.as_mut().poll(context));
         match (polled, slice.end()) {
             (Poll::Ready(result), _) => Poll::Ready(result),
             (Poll::Pending, Ok(())) => Poll::Pending,
@@ -138,13 +139,13 @@ impl Service {
         Ok(Box::pin(async move {
             match subscriber {
                 Subscriber::Unversioned(pre) => {
-                    let exports = pre.instantiate_async(&mut store).await?;
+                    let exports = made(pre.instantiate_async(&mut store).await, &mut store)?;
                     let handled =
                         exports.fermyon_spin_inbound_redis().call_handle_message(&mut store, &message);
                     handled.await?.map_err(|code| GaveError(format!("it returned `{code:?}`")).into())
                 }
                 Subscriber::V3(pre) => {
-                    let exports = pre.instantiate_async(&mut store).await?;
+                    let exports = made(pre.instantiate_async(&mut store).await, &mut store)?;
                     let handled = store.run_concurrent(async |accessor| {
                         let inbound = exports.spin_redis_inbound_redis();
                         let handled = inbound.call_handle_message(accessor, message).await?;

@@ -166,6 +166,11 @@ impl Runtime {
         }
     }
 
+    /// Guests that have more to compute and wait for a core.
+    pub fn waiting(&self) -> u64 {
+        self.shared.turns.waiting()
+    }
+
     /// Makes the engine most components need. It takes a millisecond or two: who starts it on
     /// another thread, while files are read, finds it made.
     pub fn warm_up(&self) {

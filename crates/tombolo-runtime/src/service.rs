@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
 use crate::inspect::Kind;
-use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, Role, bounded};
+use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, Role, bounded, made};
 use crate::prepare::{Cold, Prepared, chain};
 use crate::shares::Share;
 use crate::totals::Totals;
@@ -427,7 +427,7 @@ impl Service {
         Ok(Box::pin(async move {
             let exports = match exports {
                 Some(exports) => exports,
-                None => wasi03(&pre).instantiate_async(&mut store).await?,
+                None => made(wasi03(&pre).instantiate_async(&mut store).await, &mut store)?,
             };
             let run = async |accessor: &wasmtime::component::Accessor<Guest>| {
                 let answer = match exports.handle(accessor, request).await? {

@@ -66,8 +66,12 @@ impl<S: Stage> Control<S> {
     }
 
     /// What was counted until now.
-    pub(crate) fn measure(&self, wanted: &dyn Fn(&AppKey) -> bool) -> Metrics {
-        self.stage.measure(wanted)
+    pub(crate) fn measure(
+        &self,
+        apps: &dyn Fn(&AppKey) -> bool,
+        tenants: &dyn Fn(&TenantName) -> bool,
+    ) -> Metrics {
+        self.stage.measure(apps, tenants)
     }
 
     /// What an app printed, and prints from now on.

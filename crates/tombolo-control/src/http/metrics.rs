@@ -59,8 +59,12 @@ async fn measured<S: Stage>(
             tenant.as_ref().is_none_or(|tenant| key.tenant == *tenant)
                 && principal.app(Some(key.tenant.clone()), key.app.clone(), Action::Look).is_ok()
         };
-        let Metrics { at_ms, bounds_us, apps, node } = control.measure(&may_look);
-        Ok(Metrics { at_ms, bounds_us, apps, node: node.filter(|_| is_whole) })
+        let may_look_at_all = |name: &TenantName| {
+            tenant.as_ref().is_none_or(|tenant| name == tenant)
+                && principal.whole_tenant(Action::Look).is_ok()
+        };
+        let metrics = control.measure(&may_look, &may_look_at_all);
+        Ok(Metrics { node: metrics.node.filter(|_| is_whole), ..metrics })
     })
     .await
 }

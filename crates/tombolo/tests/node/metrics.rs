@@ -97,6 +97,10 @@ fn what_prometheus_is_told_is_what_happened() {
     assert!(told.sum("process_resident_memory_bytes", &[]) > 1e6);
     assert!(told.sum("process_open_fds", &[]) > 3.0);
     assert_eq!(told.sum("tombolo_requests_in_flight", &[app]), 0.0);
+    assert!(told.sum("tombolo_instance_memory_peak_bytes", &[app]) > 65_536.0);
+    assert!(told.sum("tombolo_tenant_cpu_seconds_total", &["tenant=\"default\""]) > 0.0);
+    assert_eq!(told.sum("tombolo_tenant_memory_bytes", &[]), 0.0, "none is at work");
+    assert_eq!(told.sum("tombolo_guests_waiting", &[]), 0.0);
 
     // One that is under way.
     let mut slow = Connection::open(node.up.address());
@@ -107,11 +111,40 @@ fn what_prometheus_is_told_is_what_happened() {
         let now = (told.sum("tombolo_requests_in_flight", &[app]), told.sum("tombolo_instances", &[app]));
         if now == (1.0, 1.0) {
             assert!(told.sum("tombolo_connections", &[]) >= 1.0);
+            assert_eq!(told.sum("tombolo_tenant_requests_in_flight", &["tenant=\"default\""]), 1.0);
+            assert!(told.sum("tombolo_tenant_memory_bytes", &["tenant=\"default\""]) > 65_536.0);
             break;
         }
         assert!(Instant::now() < until, "{now:?}");
     }
     assert_eq!(slow.answer().unwrap().status, 200);
+}
+
+/// More guests compute than there are cores: those that wait are told, and are no longer when they have gone.
+#[test]
+fn guests_that_wait_for_a_core_are_counted() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    sandbox.web_app("");
+    done(&sandbox, &["deploy"]);
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let computing: Vec<Connection> = (0..cores + 2)
+        .map(|_| {
+            let mut connection = Connection::open(node.up.address());
+            connection.send("GET /loop HTTP/1.1\r\nhost: app.localhost\r\n\r\n");
+            connection
+        })
+        .collect();
+    let wait = |expected: &dyn Fn(f64) -> bool| {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !expected(Scraped::of(&node, &token).sum("tombolo_guests_waiting", &[])) {
+            assert!(Instant::now() < until);
+        }
+    };
+    wait(&|waiting| waiting >= 2.0);
+    // Clients that leave take their guests with them.
+    drop(computing);
+    wait(&|waiting| waiting == 0.0);
 }
 
 #[test]
@@ -179,6 +212,7 @@ fn who_may_not_look_is_not_told() {
     }
     let robot = told(&make(&["--scope", "deploy", "--app", "other"]));
     assert!(!robot.contains("app="), "{robot}");
+    assert!(!robot.contains("tenant="), "it is for one app, not for what the tenant uses: {robot}");
     assert_eq!(node.order("GET", "/metrics", "", None).status, 401);
 }
 

@@ -53,6 +53,10 @@ fn memory_is_bounded_for_all_instances_of_a_tenant() {
     assert_eq!(ada(&node, "/memory?mib=40").status, 500, "one alone takes no more either");
     assert_eq!(bob(&node, "/memory?mib=40").text(), "took 40 MiB");
     assert_eq!(asked(&node, &admin, "/v1/tenants/ada")["usage"]["memory_bytes"], 0, "it was given back");
+    // What is not even enough to begin with may be later, when others have given back what they have.
+    done(&sandbox, &["tenants", "quotas", "ada", "--memory-mib", "1"]);
+    let answer = ada(&node, "/");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     // It holds for releases that are there as well, from now on.
     done(&sandbox, &["tenants", "quotas", "ada", "--usual"]);
     assert_eq!(ada(&node, "/memory?mib=40").text(), "took 40 MiB");

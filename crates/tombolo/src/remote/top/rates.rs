@@ -113,13 +113,14 @@ mod tests {
             at_work: 0,
             loads: 0,
             cpu_us: 1_000_000 * ok,
+            memory_bytes_peak: 0,
             outbound_requests: 0,
             outbound_bytes: 0,
         }
     }
 
     fn metrics(at_ms: u64, apps: Vec<AppMetrics>) -> Metrics {
-        Metrics { at_ms, bounds_us: vec![1000, 10_000], apps, node: None }
+        Metrics { at_ms, bounds_us: vec![1000, 10_000], apps, tenants: Vec::new(), node: None }
     }
 
     #[test]
