@@ -8,6 +8,8 @@ mod hop;
 mod idle;
 mod many;
 pub(crate) mod native;
+mod neighbour;
+mod node;
 mod server;
 mod start;
 mod wrk;
@@ -36,14 +38,24 @@ pub(crate) struct Bench {
     /// Components in one process, compiled in the first run, which takes minutes; 0 leaves them out
     #[arg(long, default_value_t = 10_000)]
     components: usize,
+    /// Apps on one node, deployed and compiled in each run, which takes minutes; 0 leaves them out
+    #[arg(long, default_value_t = 1000)]
+    apps: usize,
     /// Only what a hop costs: to another server, and to a component of the same app
     #[arg(long)]
     outbound_only: bool,
+    /// Only a node with many apps, and what tenants notice of each other
+    #[arg(long, conflicts_with = "outbound_only")]
+    node_only: bool,
 }
 
 impl Bench {
     pub(crate) fn run(self, root: &Path) -> Result<(), String> {
         let setup = server::Setup::new(root)?;
+        if self.node_only {
+            print(&self.node(&setup)?);
+            return Ok(());
+        }
         let hops = hop::report(&setup, self.rounds, self.seconds)?;
         if self.outbound_only {
             print(&hops);
@@ -65,8 +77,20 @@ impl Bench {
             report += "\n## Many components\n\n";
             report += &many::report(&setup, self.components, self.seconds)?;
         }
+        report += &self.node(&setup)?;
         print(&report);
         Ok(())
+    }
+
+    fn node(&self, setup: &server::Setup) -> Result<String, String> {
+        let mut report = String::new();
+        if self.apps > 0 {
+            report += "\n## A node with many apps\n\n";
+            report += &node::report(setup, self.apps, self.rounds, self.seconds)?;
+        }
+        report += "\n## Beside a tenant at its limits\n\n";
+        report += &neighbour::report(setup, self.rounds)?;
+        Ok(report)
     }
 
     fn throughput(&self, setup: &server::Setup) -> Result<String, String> {

@@ -136,14 +136,7 @@ impl Setup {
     /// The same, with what it may find compiled, and where.
     pub(crate) fn start_with(&self, kind: Kind, caches: Caches, cores: Cores) -> Result<Server, String> {
         let address = free_address()?;
-        // All run the rest of their arguments.
-        let (program, arguments) = match cores {
-            Cores::First => ("taskset", &["-c", "0"][..]),
-            Cores::Second => ("taskset", &["-c", "1"][..]),
-            Cores::All => ("env", &[][..]),
-        };
-        let mut command = Command::new(program);
-        command.args(arguments);
+        let mut command = on(cores);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         // As an operator would have it; with it set, peers spend time on backtraces.
         command.env_remove("RUST_BACKTRACE");
@@ -180,7 +173,7 @@ impl Setup {
         }
         let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", kind.name()))?;
         let server = Server { name: kind.name(), address, child };
-        server.first_answer("/", Duration::from_secs(20))?;
+        server.first_answer("bench", "/", Duration::from_secs(20))?;
         Ok(server)
     }
 
@@ -193,8 +186,29 @@ impl Setup {
         command.env_remove("RUST_BACKTRACE").env("TOMBOLO_CACHE_DIR", self.work.join("cache"));
         let child = command.spawn().map_err(|error| format!("cannot start tombolo: {error}"))?;
         let server = Server { name: "tombolo up, app", address, child };
-        server.first_answer("/a0", time)?;
+        server.first_answer("bench", "/a0", time)?;
         Ok(server)
+    }
+
+    /// Starts `tombolo serve` on a data folder, with what it says in `log`; the control interface is at `control`.
+    /// Returns before it serves.
+    pub(crate) fn start_node(
+        &self,
+        data: &Path,
+        control: SocketAddr,
+        cores: Cores,
+        log: &Path,
+    ) -> Result<Server, String> {
+        let address = free_address()?;
+        let said =
+            fs::File::create(log).map_err(|error| format!("cannot write `{}`: {error}", log.display()))?;
+        let also = said.try_clone().map_err(|error| error.to_string())?;
+        let mut command = on(cores);
+        command.arg(&self.tombolo).arg("serve").arg("--data").arg(data);
+        command.args(["--listen", &address.to_string(), "--control", &control.to_string()]);
+        command.stdout(said).stderr(also).env_remove("RUST_BACKTRACE");
+        let child = command.spawn().map_err(|error| format!("cannot start tombolo: {error}"))?;
+        Ok(Server { name: "tombolo serve", address, child })
     }
 
     /// Starts the native proxy to a server on the first core.
@@ -206,7 +220,7 @@ impl Setup {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(|error| format!("cannot start the native proxy: {error}"))?;
         let server = Server { name: "native hyper proxy", address, child };
-        server.first_answer("/", Duration::from_secs(20))?;
+        server.first_answer("bench", "/", Duration::from_secs(20))?;
         Ok(server)
     }
 
@@ -259,11 +273,12 @@ impl Setup {
 }
 
 impl Server {
-    /// Waits for an answer, 200 µs at a time.
-    fn first_answer(&self, path: &str, time: Duration) -> Result<(), String> {
+    /// Waits for a host's answer, 200 µs at a time.
+    pub(crate) fn first_answer(&self, host: &str, path: &str, time: Duration) -> Result<(), String> {
         let until = Instant::now() + time;
         while Instant::now() < until {
-            let answer = TcpStream::connect(self.address).and_then(|mut stream| get(&mut stream, path));
+            let answer =
+                TcpStream::connect(self.address).and_then(|mut stream| get_of(&mut stream, host, path));
             if answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
                 return Ok(());
             }
@@ -310,14 +325,31 @@ impl Drop for Server {
 
 /// One answer of a connection that is kept, as far as its first read: a small one is one piece.
 pub(crate) fn get(stream: &mut TcpStream, path: &str) -> std::io::Result<String> {
+    get_of(stream, "bench", path)
+}
+
+/// The same of a host.
+pub(crate) fn get_of(stream: &mut TcpStream, host: &str, path: &str) -> std::io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes())?;
     let mut answer = vec![0; 4096];
     let length = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
-fn free_address() -> Result<SocketAddr, String> {
+/// What runs the rest of its arguments on these cores.
+fn on(cores: Cores) -> Command {
+    let (program, arguments) = match cores {
+        Cores::First => ("taskset", &["-c", "0"][..]),
+        Cores::Second => ("taskset", &["-c", "1"][..]),
+        Cores::All => ("env", &[][..]),
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+pub(crate) fn free_address() -> Result<SocketAddr, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map_err(|error| format!("cannot find a free port: {error}"))
 }
@@ -357,7 +389,7 @@ fn wasmtime(work: &Path) -> Result<PathBuf, String> {
     Ok(program)
 }
 
-fn succeeded(what: &str, status: std::io::Result<std::process::ExitStatus>) -> Result<(), String> {
+pub(crate) fn succeeded(what: &str, status: std::io::Result<std::process::ExitStatus>) -> Result<(), String> {
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{what}` ended with {status}")),

@@ -1,5 +1,6 @@
 //! One run of the load generator.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,10 +29,32 @@ pub(crate) fn run_path(
     path: &str,
     script: Option<&Path>,
 ) -> Result<Sample, String> {
+    let more: Vec<&OsStr> = script.iter().flat_map(|script| ["-s".as_ref(), script.as_os_str()]).collect();
+    run_with(server, connections, seconds, path, &more)
+}
+
+/// The same at a host's `/`.
+pub(crate) fn run_host(
+    server: &Server,
+    connections: u32,
+    seconds: u32,
+    host: &str,
+) -> Result<Sample, String> {
+    let header = format!("host: {host}");
+    run_with(server, connections, seconds, "/", &["-H".as_ref(), header.as_ref()])
+}
+
+fn run_with(
+    server: &Server,
+    connections: u32,
+    seconds: u32,
+    path: &str,
+    more: &[&OsStr],
+) -> Result<Sample, String> {
     let cpu = server.cpu_us();
     let output = Command::new("taskset")
         .args(["-c", "1", "wrk", "--latency", "-t1"])
-        .args(script.iter().flat_map(|script| ["-s".as_ref(), script.as_os_str()]))
+        .args(more)
         .args([
             format!("-c{connections}"),
             format!("-d{seconds}s"),
