@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use tombolo_runtime::Service;
 
+use crate::access::AccessLog;
 use crate::activity::Activity;
 use crate::answer::answer;
 use crate::assets::Shelf;
@@ -52,6 +53,9 @@ pub(crate) struct Shared {
     pub(crate) front: ArcSwap<Front>,
     /// Behind a pointer, as a look at a file may outlive its request.
     pub(crate) shelf: Arc<Shelf>,
+    /// A place for each answer that may be compressed at once.
+    pub(crate) encoders: Arc<Semaphore>,
+    pub(crate) access_log: Option<AccessLog>,
     clients: Clients,
     /// Requests for hosts that are nobody's.
     pub(crate) unknown: Arc<Counts>,
@@ -71,7 +75,7 @@ impl Shared {
 
     /// The name of the next request.
     pub(crate) fn next_id(&self) -> RequestId {
-        RequestId(self.next_id.fetch_add(1, Ordering::Relaxed))
+        RequestId::Own(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -79,10 +83,12 @@ impl Shared {
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// A gateway that answers 404 to everything until something is published.
-    pub fn new(config: GatewayConfig) -> Self {
+    /// A gateway that answers 404 to everything until something is published, and writes requests down in
+    /// `access_log`, if there is one.
+    pub fn new(config: GatewayConfig, access_log: Option<AccessLog>) -> Self {
         let published = ArcSwap::from_pointee(Published::default());
         let shelf = Arc::new(Shelf::new(&config));
+        let encoders = Arc::new(Semaphore::new(config.encoders_max as usize));
         let next_id = AtomicU64::new(RandomState::new().hash_one(()));
         Self {
             shared: Arc::new(Shared {
@@ -90,6 +96,8 @@ impl Gateway {
                 published,
                 front: ArcSwap::default(),
                 shelf,
+                encoders,
+                access_log,
                 clients: Clients::default(),
                 unknown: Arc::default(),
                 retired: Mutex::default(),

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version, header};
@@ -15,10 +16,12 @@ use tombolo_model::route::Pattern;
 use tombolo_runtime::{Caller, Inside, Meter, RequestBodyError, Service};
 
 use crate::accept::Shared;
+use crate::access::Seen;
 use crate::activity::UnderWay;
 use crate::admit;
 use crate::assets::{AssetRequest, Assets, Reply};
 use crate::body::{BodyBounds, RequestBody, Verdict};
+use crate::edge::{Pass, Stop};
 use crate::front::{Ends, Way};
 use crate::inside::{AppInside, Hop};
 use crate::record::RequestRecord;
@@ -50,6 +53,7 @@ async fn answered(
 ) -> Response<AnswerBody> {
     let Ends { client, local, way } = ends;
     let mut record = RequestRecord::start(shared.next_id(), under_way);
+    record.seen = shared.access_log.as_ref().map(|log| Box::new(Seen::of(log, &request, client.ip())));
     let authority = match admit::authority(&mut request, local) {
         Ok(authority) => authority,
         Err(status) => {
@@ -74,22 +78,52 @@ async fn answered(
     *request.uri_mut() = way.uri(request.uri(), &authority);
     let came = Came { authority, client, hops: 0 };
     // The snapshot is let go before the guest runs: what was published lives no longer than it must.
-    let found = {
+    let (found, pass) = {
         let published = shared.published.load();
         match published.sites.find(admit::host(&came.authority), || number(client.ip())) {
-            Some(routes) => find(shared, routes, request, &came, &mut record),
+            Some(routes) => met(shared, routes, request, &came, &mut record),
             None => {
                 record.is_for_nobody(&shared.unknown);
-                Found::Refused(StatusCode::NOT_FOUND)
+                (Found::Refused(StatusCode::NOT_FOUND), None)
             }
         }
     };
-    found.answer(shared, &came, record).await
+    let response = found.answer(shared, &came, record).await;
+    match pass {
+        None => response,
+        Some(pass) => pass.leave(response, &shared.encoders),
+    }
 }
 
-/// The number by which a client is on one side of a split. An IPv6 client is its /64, whose addresses it may
-/// change at will.
-fn number(client: IpAddr) -> u64 {
+/// Who answers a client's request, and what the policies of the app do about it.
+fn met<B: Body>(
+    shared: &Shared,
+    routes: &RouteTable,
+    mut request: Request<B>,
+    came: &Came,
+    record: &mut RequestRecord,
+) -> (Found<B>, Option<Pass>) {
+    let Some(policies) = routes.policies() else {
+        return (find(shared, routes, request, came, record), None);
+    };
+    let pass = policies.meet(&mut request, record);
+    let found = match pass.stop(came.client.ip(), Instant::now()) {
+        None => find(shared, routes, request, came, record),
+        Some(stop) => {
+            // Counted with what it was for.
+            match routes.find(request.uri().path()) {
+                Some((_, target)) => record.is_for(&target.name),
+                None => record.is_for_nobody(routes.counts()),
+            }
+            Found::Stopped(stop)
+        }
+    };
+    (found, Some(pass))
+}
+
+/// The number by which a client is on one side of a split, and its requests are counted. An IPv6 client is its /64,
+/// whose addresses it may change at will.
+pub(crate) fn number(client: IpAddr) -> u64 {
     match client.to_canonical() {
         IpAddr::V4(address) => u64::from(address.to_bits()),
         IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
@@ -113,6 +147,8 @@ pub(crate) enum Found<B> {
     Written { response: Arc<StaticResponse>, is_head: bool },
     /// The files of a directory.
     Assets { assets: Arc<Assets>, request: Request<B>, path: Result<FilePath, FilePathError> },
+    /// A policy of the app.
+    Stopped(Stop),
     /// Nobody.
     Refused(StatusCode),
 }
@@ -170,6 +206,8 @@ where
             Self::Assets { assets, request, path } => {
                 Box::pin(asset(shared, assets, request, path, record)).await
             }
+            Self::Stopped(Stop::Preflight(status)) => respond::preflight(status, record),
+            Self::Stopped(Stop::TooSoon { retry_after_s }) => respond::too_soon(retry_after_s, record),
             Self::Refused(status) => respond::refusal(status, record),
         }
     }

@@ -33,6 +33,8 @@ pub struct GatewayConfig {
     pub stream_errors_max: usize,
     /// Files of static assets open at once; for one more 503.
     pub asset_files_max: u32,
+    /// Answers that are compressed on their way at once; one more goes out as it is.
+    pub encoders_max: u32,
     /// Whether clients are told in `server-timing` what their request used.
     pub server_timing: bool,
     /// How long the code of a component stays in memory without a request.
@@ -45,8 +47,8 @@ impl GatewayConfig {
     /// The defaults. 64 KiB and 100 fields are hyper's bounds of old, which the peers keep; 10 s of
     /// patience with a head is what ends a slow-header attack before its connections pile up. A fifth of the connections for one
     /// address is more than a proxy in front needs, and leaves room for others. 1 KiB/s is a tenth of
-    /// what the slowest mobile networks give. 1,024 large files on their way keep 128 MiB of memory.
-    /// Resets and errors are h2's own bounds.
+    /// what the slowest mobile networks give. 1,024 large files on their way keep 128 MiB of memory, 256 encoders as much
+    /// as 400 MiB. Resets and errors are h2's own bounds.
     pub const DEFAULT: Self = Self {
         connections_max: 20_000,
         client_connections_max: 4_000,
@@ -60,6 +62,7 @@ impl GatewayConfig {
         resets_max: 20,
         stream_errors_max: 1024,
         asset_files_max: 1024,
+        encoders_max: 256,
         server_timing: false,
         unused_time_max: Duration::from_secs(300),
         drain_time_max: Duration::from_secs(10),

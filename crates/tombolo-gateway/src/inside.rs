@@ -136,7 +136,9 @@ impl AppInside {
 fn failed(error: AnswerError) -> Error {
     match error {
         AnswerError::Guest(BodyError::Deadline { .. }) => Error::HttpResponseTimeout,
-        AnswerError::Guest(_) | AnswerError::Asset(_) => Error::HttpResponseIncomplete,
+        AnswerError::Guest(_) | AnswerError::Asset(_) | AnswerError::Encoder(_) => {
+            Error::HttpResponseIncomplete
+        }
     }
 }
 

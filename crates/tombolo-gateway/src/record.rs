@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use tombolo_runtime::{Meter, Usage};
 
+use crate::access::{Entry, Seen};
 use crate::activity::{Activity, UnderWay};
 use crate::counts::Counts;
 use crate::route::{Name, Part};
@@ -27,12 +28,27 @@ pub(crate) enum Outcome {
 }
 
 /// The name of a request, by which a caller can ask an operator what happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(pub(crate) u64);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RequestId {
+    /// The node's own.
+    Own(u64),
+    /// A client's, of characters that can be written anywhere.
+    Given(Box<str>),
+}
+
+impl RequestId {
+    /// As a header has it.
+    pub(crate) fn value(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.to_string()).expect("digits and plain text are a value a header can have")
+    }
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        match self {
+            Self::Own(number) => write!(f, "{number:016x}"),
+            Self::Given(text) => f.write_str(text),
+        }
     }
 }
 
@@ -59,6 +75,8 @@ pub(crate) struct RequestRecord {
     /// 0 until there is one.
     pub(crate) status: u16,
     pub(crate) response_bytes: u64,
+    /// What the access log says of it, if it does.
+    pub(crate) seen: Option<Box<Seen>>,
     /// Its connection does not rest meanwhile.
     under_way: UnderWay,
 }
@@ -112,6 +130,7 @@ impl RequestRecord {
             outcome: Outcome::ClientGone,
             status: 0,
             response_bytes: 0,
+            seen: None,
             under_way,
         }
     }
@@ -143,7 +162,7 @@ impl Drop for RequestRecord {
         self.count(took);
         let Usage { cpu, waited, host_calls, memory_bytes, request_bytes, .. } = self.usage();
         let Usage { outbound_requests, outbound_bytes, .. } = self.usage();
-        let Self { id, target, outcome, status, response_bytes, .. } = self;
+        let Self { id, target, outcome, status, response_bytes, seen, .. } = self;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let app = target.as_ref().map_or("", |name| &*name.app);
         let (component, assets) = match target.as_ref().map(|name| &name.part) {
@@ -159,6 +178,9 @@ impl Drop for RequestRecord {
             waited_us = us(waited),
             host_calls, memory_bytes, request_bytes, response_bytes, outbound_requests, outbound_bytes,
         );
+        if let Some(seen) = seen {
+            seen.log(&Entry { id, app, component, status: *status, bytes: *response_bytes, took });
+        }
     }
 }
 
@@ -168,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_was_used_is_told_in_milliseconds() {
-        let record = RequestRecord::start(RequestId(255), Arc::<Activity>::default().begin());
+        let record = RequestRecord::start(RequestId::Own(255), Arc::<Activity>::default().begin());
         assert_eq!(record.id.to_string(), "00000000000000ff");
         let timing = record.server_timing();
         let timing = timing.to_str().unwrap();

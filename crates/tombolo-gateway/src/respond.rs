@@ -7,10 +7,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
 use tombolo_model::StaticResponse;
+use tombolo_model::assets::Encoding;
 use tombolo_runtime::{BodyError, Exhausted, ResponseBody, ServiceError};
 
 use crate::assets::AssetBody;
+use crate::edge::{Compressed, X_REQUEST_ID};
 use crate::record::{Outcome, RequestRecord};
 
 /// The body of an answer, with the record of its request: both end together.
@@ -23,6 +26,7 @@ enum Inner {
     Guest(ResponseBody),
     Asset(AssetBody),
     Text(Option<Bytes>),
+    Compressed(Box<Compressed<Inner>>),
 }
 
 /// Why an answer ended before its end.
@@ -34,6 +38,9 @@ pub(crate) enum AnswerError {
     /// A file could not be read to its end, or not in time.
     #[error("a file was cut")]
     Asset(#[from] io::Error),
+    /// There was no memory to compress it.
+    #[error("the answer could not be compressed")]
+    Encoder(#[source] io::Error),
 }
 
 /// The answer of a guest.
@@ -149,9 +156,27 @@ pub(crate) fn failure(error: &ServiceError, mut record: RequestRecord) -> Respon
     response
 }
 
+/// The answer to a browser that asks what a page may send: there is nothing to say but in its head.
+pub(crate) fn preflight(status: StatusCode, mut record: RequestRecord) -> Response<AnswerBody> {
+    if status != StatusCode::NO_CONTENT {
+        return refusal(status, record);
+    }
+    (record.status, record.outcome) = (status.as_u16(), Outcome::Answered);
+    let mut response = Response::new(AnswerBody { body: Inner::Text(None), record });
+    *response.status_mut() = status;
+    response
+}
+
+/// The answer to a client that asks too often.
+pub(crate) fn too_soon(retry_after_s: u64, record: RequestRecord) -> Response<AnswerBody> {
+    let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, record);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+    response
+}
+
 /// Tells the operator what the caller is not told, with the number the caller has.
 fn warn(record: &RequestRecord, error: &dyn std::error::Error) {
-    let id = record.id;
+    let id = &record.id;
     let causes = std::iter::successors(Some(error), |error| error.source());
     let error = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     match &record.target {
@@ -164,16 +189,32 @@ fn warn(record: &RequestRecord, error: &dyn std::error::Error) {
 fn text(status: StatusCode, mut record: RequestRecord) -> Response<AnswerBody> {
     record.status = status.as_u16();
     let reason = status.canonical_reason().unwrap_or("error");
-    let id = record.id.to_string();
+    let id = record.id.value();
     let text = Bytes::from(format!("{} {reason}\n", status.as_u16()));
     record.response_bytes = text.len() as u64;
     let mut response = Response::new(AnswerBody { body: Inner::Text(Some(text)), record });
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);
-    let id = HeaderValue::from_str(&id).expect("hexadecimal digits are a value a header can have");
-    response.headers_mut().insert("x-request-id", id);
+    response.headers_mut().insert(X_REQUEST_ID, id);
     response
+}
+
+impl AnswerBody {
+    /// The same, encoded while it is sent.
+    pub(crate) fn compressed(self, encoding: Encoding, place: OwnedSemaphorePermit) -> Self {
+        let Self { body, mut record } = self;
+        if matches!(body, Inner::Text(_)) {
+            // They are counted as they go out.
+            record.response_bytes = 0;
+        }
+        Self { body: Inner::Compressed(Box::new(Compressed::new(body, encoding, place))), record }
+    }
+
+    /// None of it: the answer to a `HEAD` says how it would be.
+    pub(crate) fn withheld(self) -> Self {
+        Self { body: Inner::Text(None), record: self.record }
+    }
 }
 
 impl Body for AnswerBody {
@@ -185,12 +226,10 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         let Self { body, record } = &mut *self;
-        let frame = match body {
+        let frame = match &mut *body {
             Inner::Text(text) => return Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Inner::Guest(body) => {
-                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(AnswerError::from))
-            }
-            Inner::Asset(body) => ready!(body.poll_chunk(context)).map(|chunk| Ok(Frame::data(chunk?))),
+            Inner::Compressed(body) => ready!(body.poll_frame(context, record.meter.as_deref())),
+            body => ready!(Pin::new(body).poll_frame(context)),
         };
         match &frame {
             Some(Ok(frame)) => {
@@ -213,20 +252,44 @@ impl Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.body {
-            Inner::Guest(body) => body.size_hint(),
-            Inner::Asset(body) => SizeHint::with_exact(body.left()),
-            Inner::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
-        }
+        self.body.size_hint()
     }
 }
 
-impl Inner {
+impl Body for Inner {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        let frame = match &mut *self {
+            Self::Text(text) => text.take().map(|text| Ok(Frame::data(text))),
+            Self::Guest(body) => {
+                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(AnswerError::from))
+            }
+            Self::Asset(body) => ready!(body.poll_chunk(context)).map(|chunk| Ok(Frame::data(chunk?))),
+            Self::Compressed(body) => ready!(body.poll_frame(context, None)),
+        };
+        Poll::Ready(frame)
+    }
+
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Guest(body) => body.is_end_stream(),
             Self::Asset(body) => body.left() == 0,
             Self::Text(text) => text.is_none(),
+            Self::Compressed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Guest(body) => body.size_hint(),
+            Self::Asset(body) => SizeHint::with_exact(body.left()),
+            Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            Self::Compressed(_) => SizeHint::default(),
         }
     }
 }
@@ -237,6 +300,7 @@ impl AnswerError {
         match self {
             Self::Guest(error) => matches!(error, BodyError::Deadline { .. } | BodyError::Cpu(_)),
             Self::Asset(error) => error.kind() == io::ErrorKind::TimedOut,
+            Self::Encoder(_) => false,
         }
     }
 }

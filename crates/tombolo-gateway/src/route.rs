@@ -11,23 +11,30 @@ use tombolo_runtime::Service;
 
 use crate::assets::Assets;
 use crate::counts::Counts;
+use crate::edge::Policies;
 use crate::inside::AppInside;
 
 /// What answers which path of one app, in one release.
 pub struct RouteTable {
     table: Table<Target>,
+    /// What is done for the app's clients beside.
+    policies: Option<Arc<Policies>>,
     /// Of those that no route is for.
     counts: Arc<Counts>,
 }
 
 impl RouteTable {
-    /// The table of these routes; what no route is for is counted in `counts`.
+    /// The table of these routes, with the policies of their app; what no route is for is counted in `counts`.
     ///
     /// # Errors
     ///
     /// If two of them are one.
-    pub fn new(routes: Vec<Route<Target>>, counts: Arc<Counts>) -> Result<Self, Conflict> {
-        Ok(Self { table: Table::new(routes)?, counts })
+    pub fn new(
+        routes: Vec<Route<Target>>,
+        policies: Option<Arc<Policies>>,
+        counts: Arc<Counts>,
+    ) -> Result<Self, Conflict> {
+        Ok(Self { table: Table::new(routes)?, policies, counts })
     }
 
     /// Its routes.
@@ -37,6 +44,10 @@ impl RouteTable {
 
     pub(crate) fn find(&self, path: &str) -> Option<(&Pattern, &Target)> {
         self.table.find(path)
+    }
+
+    pub(crate) fn policies(&self) -> Option<&Arc<Policies>> {
+        self.policies.as_ref()
     }
 
     pub(crate) fn counts(&self) -> &Arc<Counts> {

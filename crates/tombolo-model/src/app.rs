@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::assets::StaticAssets;
 use crate::dependency::{Dependency, Middleware, Part};
+use crate::edge::Edge;
 use crate::file_glob::FileGlob;
 use crate::limits::{Isolation, Limits};
 use crate::name::{AppName, ComponentId};
@@ -41,6 +42,8 @@ pub struct App {
     pub responses: Vec<StaticResponse>,
     /// Directories whose files answer, in the manifest's order.
     pub assets: Vec<StaticAssets>,
+    /// What the host does for its clients beside.
+    pub edge: Edge,
     /// Its components, in the order of their ids.
     pub components: BTreeMap<ComponentId, Component>,
 }

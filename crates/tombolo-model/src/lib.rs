@@ -4,18 +4,21 @@
 //! type can be checked by a property test and every other crate may depend on this one.
 //!
 //! Read in this order: [`name`], [`digest`], [`limits`], [`app`] (an application as it is meant),
-//! [`dependency`] (what is composed into its components), [`assets`] and [`file_path`] (files it serves), [`file_glob`]
-//! (files it reads), [`template`], [`manifest`] (an application as it is written), [`runtime_config`], [`networking`],
-//! [`endpoint`] and [`dotenv`] (what the operator says beside it), [`address`], [`reach`] (which addresses a grant
-//! opens), [`outbound`], [`package`] (code of a registry), [`route`] and [`site`], [`release`] (what is deployed), [`quotas`]
-//! (what those who deploy may use), [`node_config`] (what the operator says about a node).
+//! [`dependency`] (what is composed into its components), [`assets`] and [`file_path`] (files it serves), [`edge`] (what
+//! is done for its clients beside), [`file_glob`] (files it reads), [`template`], [`manifest`] (an application as it is
+//! written), [`runtime_config`], [`networking`], [`endpoint`] and [`dotenv`] (what the operator says beside it),
+//! [`address`], [`reach`] (which addresses a grant opens), [`outbound`], [`package`] (code of a registry), [`route`] and
+//! [`site`], [`release`] (what is deployed), [`quotas`] (what those who deploy may use), [`node_config`] and
+//! [`access_log`] (what the operator says about a node).
 
+pub mod access_log;
 pub mod address;
 pub mod app;
 pub mod assets;
 pub mod dependency;
 pub mod digest;
 pub mod dotenv;
+pub mod edge;
 pub mod endpoint;
 pub mod file_glob;
 pub mod file_path;
@@ -41,6 +44,7 @@ pub use app::{
 pub use assets::StaticAssets;
 pub use dependency::{Configuration, Dependency, DependencyName, Inherited, Middleware, Part};
 pub use digest::{Digest, DigestError};
+pub use edge::Edge;
 pub use endpoint::{Endpoint, Secret};
 pub use limits::{Isolation, Limits};
 pub use name::{AppKey, AppName, ComponentId, NameError, SiteName, TenantName};

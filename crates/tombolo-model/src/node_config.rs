@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::Quotas;
+use crate::access_log::{AccessLogConfig, AccessLogFormat, AccessLogFormatError};
 use crate::manifest::ManifestError;
 use crate::manifest::fields::{Document, Fields, Placed};
 use crate::manifest::read::required;
@@ -42,6 +43,8 @@ pub struct NodeConfig {
     pub quotas: Quotas,
     /// How clients come with TLS.
     pub tls: TlsConfig,
+    /// `[access_log]`: where requests are written down.
+    pub access_log: Option<AccessLogConfig>,
 }
 
 /// `[tls]`.
@@ -111,6 +114,7 @@ pub fn parse(file: &str, text: &str) -> Result<NodeConfig, ManifestError> {
             .map(|count| usize::try_from(count.value).unwrap_or(usize::MAX)),
         quotas: quotas(&root)?,
         tls: tls(&root)?,
+        access_log: access_log(&root)?,
     };
     root.done()?;
     Ok(config)
@@ -146,6 +150,31 @@ fn tls(root: &Fields<'_>) -> Result<TlsConfig, ManifestError> {
     }
     table.done()?;
     Ok(config)
+}
+
+fn access_log(root: &Fields<'_>) -> Result<Option<AccessLogConfig>, ManifestError> {
+    let Some(table) = root.table("access_log")? else { return Ok(None) };
+    let path = required(&table, "path", "a file, or `-` for the standard output")?;
+    if path.value.is_empty() {
+        let message = "`access_log.path` is empty, expected a file, or `-` for the standard output";
+        return Err(table.error(path.span, message));
+    }
+    let format = match table.text("format")? {
+        None => AccessLogFormat::default(),
+        Some(text) => {
+            let refuse = |error: AccessLogFormatError| {
+                let message = format!("`access_log.format` is `{}`, {error}", text.value);
+                table.error(text.span.clone(), message)
+            };
+            text.value.parse().map_err(refuse)?
+        }
+    };
+    table.done()?;
+    let to = match path.value.parse() {
+        Ok(to) => to,
+        Err(never) => match never {},
+    };
+    Ok(Some(AccessLogConfig { to, format }))
 }
 
 fn certificate(table: &Fields<'_>) -> Result<CertificateFiles, ManifestError> {
@@ -189,6 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::access_log::AccessLogTo;
 
     fn refused(text: &str) -> String {
         let error = parse("node.toml", text).unwrap_err();
@@ -201,8 +231,20 @@ mod tests {
         let page = include_str!("../../../docs/node.md");
         let (_, example) = page.split_once("```toml\n").unwrap();
         let (example, _) = example.split_once("```\n").unwrap();
-        let NodeConfig { data, listen, control, domain, private_networks, releases_max, quotas, tls } =
-            parse("node.toml", example).unwrap();
+        let NodeConfig {
+            data,
+            listen,
+            control,
+            domain,
+            private_networks,
+            releases_max,
+            quotas,
+            tls,
+            access_log,
+        } = parse("node.toml", example).unwrap();
+        // Both fields, and what is usual is not the other one.
+        assert!(example.contains("\n[access_log]") && example.contains("\nformat = \"json\""));
+        assert_eq!(access_log.unwrap().format, AccessLogFormat::Json);
         let said = serde_json::to_value(&quotas).unwrap();
         assert_eq!(said.as_object().unwrap().len(), 7, "{said}");
         assert!(data.is_some() && domain.is_some() && private_networks.is_some() && releases_max.is_some());
@@ -220,7 +262,8 @@ mod tests {
             [quotas]\napps_max = 0\nmemory_mib_max = 64\n\
             [tls]\nlisten = \"[::]:443\"\nredirect = true\nhsts_s = 0\n\
             [[tls.certificate]]\nchain = \"a.pem\"\nkey = \"/etc/a.key\"\ndefault = true\n\
-            [[tls.certificate]]\nchain = \"b.pem\"\nkey = \"b.key\"\n";
+            [[tls.certificate]]\nchain = \"b.pem\"\nkey = \"b.key\"\n\
+            [access_log]\npath = \"-\"\nformat = \"json\"\n";
         let files = |chain: &str, key: &str, is_default| CertificateFiles {
             chain: chain.into(),
             key: key.into(),
@@ -242,9 +285,12 @@ mod tests {
                     hsts_s: Some(0),
                     certificates: vec![files("a.pem", "/etc/a.key", true), files("b.pem", "b.key", false)],
                 },
+                access_log: Some(AccessLogConfig { to: AccessLogTo::Stdout, format: AccessLogFormat::Json }),
             }
         );
         assert_eq!(parse("node.toml", "").unwrap(), NodeConfig::default());
+        let log = parse("node.toml", "access_log = { path = \"logs/a.log\" }").unwrap().access_log.unwrap();
+        assert_eq!((log.to, log.format), (AccessLogTo::File("logs/a.log".into()), AccessLogFormat::Combined));
     }
 
     proptest! {
@@ -308,6 +354,14 @@ mod tests {
             (
                 &format!("{certificate}defaults = true\n"),
                 "node.toml:4:1: unknown field `defaults` in `[tls.certificate]` [did you mean `default`?]",
+            ),
+            (
+                "[access_log]\nformat = \"json\"\n",
+                "node.toml:1:1: `[access_log]` has no `path`, expected a file, or `-` for the standard output",
+            ),
+            (
+                "[access_log]\npath = \"a.log\"\nformat = \"common\"\n",
+                "node.toml:3:10: `access_log.format` is `common`, expected `combined` or `json`",
             ),
             ("[tls", "node.toml:1:5: not TOML: unclosed table, expected `]`"),
         ] {

@@ -3,8 +3,10 @@
 //! The one place that knows all capabilities by name. A new one is a new crate, and one line in
 //! [`node`]. A [`Node`] serves one app, a [`Platform`] those of many tenants.
 
+mod access_log;
 pub mod certificates;
 pub mod files;
+mod limiters;
 mod load;
 mod logs;
 mod measure;
@@ -17,6 +19,7 @@ mod platform;
 mod stage;
 mod trust;
 
+pub use access_log::AccessLogError;
 pub use certificates::CertificatesError;
 pub use load::LoadError;
 pub use logs::Lines;
@@ -26,6 +29,6 @@ pub use platform::{Dial, Listen, Platform, PlatformConfig, PlatformError, Platfo
 /// What guests may do in their files.
 pub use tombolo_cap_wasi::Access;
 pub use tombolo_control::{ControlError, check as check_data};
-pub use tombolo_gateway::{Drain, GatewayConfig, ServerTls};
+pub use tombolo_gateway::{AccessLog, Drain, GatewayConfig, ServerTls};
 pub use tombolo_runtime::{Allocation, Compiler, EngineConfig, Interruption, Pool};
 pub use trust::{Trust, TrustError};

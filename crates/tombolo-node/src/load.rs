@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::files::{self, FilesError};
+use crate::limiters::Limiters;
 use crate::messages::{self, Wanted};
 use crate::parts::{self, PartError};
 use crate::trust::Trust;
@@ -16,7 +17,7 @@ use tombolo_cap_wasi::{Access, Input, LogBudget, LogSender, Network, Outbound, O
 use tombolo_capability::{AnyCapability, GrantError, Grants};
 use tombolo_egress::{Common, Egress, EgressConfig};
 use tombolo_gateway::{
-    Answerer, AppInside, Assets, Counts, Gateway, Name, Part, RouteTable, SpinRoute, Target,
+    Answerer, AppInside, Assets, Counts, Gateway, Name, Part, Policies, RouteTable, SpinRoute, Target,
 };
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
@@ -168,6 +169,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) logs: LogSender,
     /// Where its requests are counted.
     pub(crate) counts: Arc<Counts>,
+    /// Where its clients' requests are counted against their rate.
+    pub(crate) limiters: &'a Limiters,
     /// When code comes into memory.
     pub(crate) load: Load,
 }
@@ -217,7 +220,8 @@ impl Loader<'_> {
             return Err(LoadError::NoRoutes);
         }
         let answerers: Vec<String> = routes.iter().map(|route| describe(&route.target)).collect();
-        let table = RouteTable::new(routes, Arc::clone(&self.counts));
+        let policies = Policies::new(&app.edge, |limit| self.limiters.of(self.name(app), limit));
+        let table = RouteTable::new(routes, policies, Arc::clone(&self.counts));
         let table = table.map_err(|Conflict { route, first, second }| LoadError::Conflict {
             route: route.to_string(),
             first: answerers[first].clone(),

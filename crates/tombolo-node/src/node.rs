@@ -20,7 +20,8 @@ use tombolo_cap_variables::{self as variables, Variables};
 use tombolo_cap_wasi::Access;
 use tombolo_capability::AnyCapability;
 use tombolo_egress::Common;
-use tombolo_gateway::{Doors, Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_gateway::{AccessLog, Doors, Drain, Gateway, GatewayConfig, Published, RouteTable};
+use tombolo_model::access_log::AccessLogConfig;
 use tombolo_model::networking::Networking;
 use tombolo_model::runtime_config::Vault;
 use tombolo_model::site::Sites;
@@ -28,6 +29,8 @@ use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
+use crate::access_log::{self, AccessLogError};
+use crate::limiters::Limiters;
 use crate::load::{LoadError, Loaded, Loader};
 use crate::logs::{Files, Keeper, Lines, Logs};
 use crate::messages::Subscriptions;
@@ -70,6 +73,8 @@ pub struct NodeConfig {
     pub compiler: Compiler,
     /// Bounds of the gateway.
     pub gateway: GatewayConfig,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLogConfig>,
 }
 
 /// Components of an app that come into memory before their first request. Of an app with more, most
@@ -95,6 +100,8 @@ struct Parts {
     runtime: Runtime,
     capabilities: Vec<Arc<dyn AnyCapability>>,
     gateway: Gateway,
+    access_log: Option<AccessLog>,
+    limiters: Limiters,
     subscriptions: Arc<Subscriptions>,
     logs: Logs,
     root: PathBuf,
@@ -124,6 +131,7 @@ impl Parts {
             allowance: None,
             logs: self.logs.sender(),
             counts: Arc::default(),
+            limiters: &self.limiters,
             load: if app.components.len() > LOADED_MAX { Load::Later } else { Load::Now },
         };
         let Loaded { routes, services, wanted, counts: _ } = loader.load(app)?;
@@ -147,6 +155,9 @@ pub enum NodeError {
         /// Why.
         source: io::Error,
     },
+    /// Requests cannot be written down where they should be.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
     /// The app cannot be served.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -172,8 +183,10 @@ impl Node {
             engine,
             compiler,
             gateway,
+            access_log,
             ..
         } = config;
+        let access_log = access_log.map(access_log::open).transpose()?;
         let drain_time_max = gateway.drain_time_max;
         let mut stores = config.key_value_stores;
         stores
@@ -193,12 +206,14 @@ impl Node {
         let engines = runtime.clone();
         tokio::task::spawn_blocking(move || engines.warm_up());
         let logs = Logs::start(Keeper::Files(Files::new(state.join("logs"))), Lines::Text);
-        let gateway = Gateway::new(gateway);
+        let gateway = Gateway::new(gateway, access_log.clone());
         gateway.look_after();
         let parts = Parts {
             runtime,
             capabilities,
             gateway,
+            access_log,
+            limiters: Limiters::default(),
             subscriptions: Arc::new(Subscriptions::new()),
             logs,
             root,
@@ -249,11 +264,19 @@ impl Node {
         }
     }
 
-    /// Serves nothing any more, and waits until what guests printed is out.
+    /// Where requests are written down, if they are.
+    pub fn access_log(&self) -> Option<AccessLog> {
+        self.parts.access_log.clone()
+    }
+
+    /// Serves nothing any more, and waits until what guests printed is out, and all requests are written down.
     pub async fn close(&self) {
         // With the table goes the last of what can print.
         self.parts.gateway.publish(Published::default());
         self.parts.logs.close().await;
+        if let Some(log) = &self.parts.access_log {
+            log.finish().await;
+        }
     }
 }
 

@@ -13,12 +13,17 @@ use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
 use tombolo_cap_variables::Variables;
 use tombolo_control::{Control, ControlConfig, ControlError, Reached};
-use tombolo_gateway::{Doors, Drain, Front, Gateway, GatewayConfig, Hsts, Published, Redirect, ServerTls};
+use tombolo_gateway::{
+    AccessLog, Doors, Drain, Front, Gateway, GatewayConfig, Hsts, Published, Redirect, ServerTls,
+};
 use tombolo_model::Quotas;
+use tombolo_model::access_log::AccessLogConfig;
 use tombolo_model::networking::BlockedNetworks;
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_runtime::{Compiler, EngineConfig, Runtime};
 
+use crate::access_log::{self, AccessLogError};
+use crate::limiters::Limiters;
 use crate::logs::{Journals, Keeper, Lines, Logs};
 use crate::measure::Measures;
 use crate::messages::Subscriptions;
@@ -55,6 +60,8 @@ pub struct PlatformConfig {
     pub compiler: Compiler,
     /// Bounds of the gateway.
     pub gateway: GatewayConfig,
+    /// Where requests are written down.
+    pub access_log: Option<AccessLogConfig>,
 }
 
 /// What can change while a platform serves.
@@ -112,6 +119,9 @@ pub enum PlatformError {
     /// A socket that was given is none to listen at.
     #[error("cannot listen at a socket that was given")]
     Given(#[source] io::Error),
+    /// Requests cannot be written down where they should be.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
     /// Its data cannot be used.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -121,6 +131,7 @@ pub enum PlatformError {
 pub struct Platform {
     control: Arc<Control<Apps>>,
     gateway: Gateway,
+    access_log: Option<AccessLog>,
     logs: Arc<Logs>,
     journals: Arc<Journals>,
     subscriptions: Arc<Subscriptions>,
@@ -158,7 +169,8 @@ impl Platform {
         tokio::task::spawn_blocking(move || engines.warm_up());
         let journals = Arc::new(Journals::new(data.join("logs")));
         let logs = Arc::new(Logs::start(Keeper::Journals(Arc::clone(&journals)), config.lines));
-        let gateway = Gateway::new(gateway);
+        let access_log = config.access_log.map(access_log::open).transpose()?;
+        let gateway = Gateway::new(gateway, access_log.clone());
         let blocked = BlockedNetworks { private: config.private, ..BlockedNetworks::default() };
         gateway.look_after();
         let subscriptions = Arc::new(Subscriptions::new());
@@ -169,6 +181,7 @@ impl Platform {
             logs: Arc::clone(&logs),
             journals: Arc::clone(&journals),
             measures: Measures::default(),
+            limiters: Limiters::default(),
             blocked,
             quotas: config.quotas.clone(),
             trust: Trust::default(),
@@ -192,6 +205,7 @@ impl Platform {
         Ok(Self {
             control,
             gateway,
+            access_log,
             logs,
             journals,
             subscriptions,
@@ -216,7 +230,7 @@ impl Platform {
     /// For changes while it serves.
     pub fn dial(&self) -> Dial {
         let (gateway, control) = (self.gateway.clone(), Arc::downgrade(&self.control));
-        Dial { gateway, control, tls_address: self.tls_address }
+        Dial { gateway, access_log: self.access_log.clone(), control, tls_address: self.tls_address }
     }
 
     /// Where it is told what to do.
@@ -236,8 +250,18 @@ impl Platform {
     /// Serves until `stop` is done, lets requests and messages under way end, then takes no more orders, and waits
     /// until what guests printed is out.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drain {
-        let Self { control, gateway, logs, journals, subscriptions, doors, office, drain_time_max, .. } =
-            self;
+        let Self {
+            control,
+            gateway,
+            access_log,
+            logs,
+            journals,
+            subscriptions,
+            doors,
+            office,
+            drain_time_max,
+            ..
+        } = self;
         let server = Server { gateway: gateway.clone(), doors: Some(doors), subscriptions, drain_time_max };
         let (stopped, mut closing) = watch::channel(());
         let stop = async {
@@ -262,6 +286,9 @@ impl Platform {
         // With the table goes the last of what can print.
         gateway.publish(Published::default());
         logs.close().await;
+        if let Some(log) = access_log {
+            log.finish().await;
+        }
         drain
     }
 }
@@ -269,6 +296,7 @@ impl Platform {
 /// Changes what a platform does while it serves.
 pub struct Dial {
     gateway: Gateway,
+    access_log: Option<AccessLog>,
     /// Weak, as what it serves ends with the platform.
     control: Weak<Control<Apps>>,
     tls_address: Option<SocketAddr>,
@@ -281,6 +309,11 @@ impl Dial {
         if let Some(control) = self.control.upgrade() {
             control.keep(settings.releases_max);
         }
+    }
+
+    /// Where requests are written down, if they are.
+    pub fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_ref()
     }
 }
 

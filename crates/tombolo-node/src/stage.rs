@@ -24,6 +24,7 @@ use tombolo_model::{AppKey, Digest, KeyValueStore, Quotas, TenantName};
 use tombolo_runtime::{Allowance, Load, Runtime};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 
+use crate::limiters::Limiters;
 use crate::load::{Loaded, Loader};
 use crate::logs::{Journals, Logs};
 use crate::measure::Measures;
@@ -39,6 +40,7 @@ pub(crate) struct Apps {
     pub(crate) logs: Arc<Logs>,
     pub(crate) journals: Arc<Journals>,
     pub(crate) measures: Measures,
+    pub(crate) limiters: Limiters,
     /// Where no connection of any of them goes, and how they are encrypted.
     pub(crate) blocked: BlockedNetworks,
     pub(crate) trust: Trust,
@@ -161,6 +163,7 @@ impl Stage for Apps {
             allowance: Some(Arc::clone(&tenant.allowance)),
             logs: self.logs.sender(),
             counts: self.measures.counts(key, release),
+            limiters: &self.limiters,
             load: if is_one_of_many { Load::Later } else { Load::Now },
         };
         let standing = |loaded| Arc::new(Standing { release, loaded });

@@ -3,6 +3,7 @@
 //! One file, or folder, a subcommand. `main` alone reads the environment: what a subcommand needs of
 //! it comes as a value.
 
+mod access_log;
 mod allocator;
 mod cache;
 mod compile;

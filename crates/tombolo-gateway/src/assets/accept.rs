@@ -10,7 +10,7 @@ const WHOLE: Weight = 1000;
 
 /// Those of `offered` in which a client would rather have a file than as it is, best first; of two
 /// that it likes as much, the one that is offered first.
-pub(super) fn encodings(headers: &HeaderMap, offered: &[Encoding]) -> Vec<Encoding> {
+pub(crate) fn encodings(headers: &HeaderMap, offered: &[Encoding]) -> Vec<Encoding> {
     if offered.is_empty() {
         return Vec::new();
     }

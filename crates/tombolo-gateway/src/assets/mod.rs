@@ -29,6 +29,7 @@ use folder::Folder;
 use sending::Pace;
 use tags::Tags;
 
+pub(crate) use accept::encodings;
 pub(crate) use answer::{AssetRequest, Reply};
 pub(crate) use sending::AssetBody;
 

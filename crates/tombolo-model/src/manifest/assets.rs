@@ -64,7 +64,7 @@ fn one(fields: &Fields<'_>, base: &Pattern) -> Result<StaticAssets, ManifestErro
         fallback: fields.text("fallback")?.map(|text| file(fields, &text)).transpose()?,
         caching: caching(fields)?,
         headers: headers(fields)?,
-        precompressed: precompressed(fields)?,
+        precompressed: encodings(fields, "precompressed", &Encoding::ALL)?,
     };
     fields.done()?;
     Ok(assets)
@@ -131,18 +131,23 @@ fn value(fields: &Fields<'_>, text: &Placed<&str>) -> Result<HeaderValue, Manife
     })
 }
 
-fn precompressed(fields: &Fields<'_>) -> Result<Vec<Encoding>, ManifestError> {
+/// Encodings of those that are `known`, by their names, each once.
+pub(super) fn encodings(
+    fields: &Fields<'_>,
+    field: &'static str,
+    known: &[Encoding],
+) -> Result<Vec<Encoding>, ManifestError> {
     let mut encodings = Vec::new();
-    for text in fields.texts("precompressed")? {
-        let Some(encoding) = Encoding::ALL.into_iter().find(|encoding| encoding.name() == text.value) else {
-            let names = Encoding::ALL.map(Encoding::name);
+    for text in fields.texts(field)? {
+        let Some(encoding) = known.iter().find(|encoding| encoding.name() == text.value) else {
+            let names: Vec<&str> = known.iter().map(|encoding| encoding.name()).collect();
             let error = fields.error(text.span, format!("`{}` is no encoding known here", text.value));
             return Err(ManifestError { hint: nearest(text.value, &names), ..error });
         };
-        if encodings.contains(&encoding) {
+        if encodings.contains(encoding) {
             return Err(fields.error(text.span, format!("`{}` is there twice", text.value)));
         }
-        encodings.push(encoding);
+        encodings.push(*encoding);
     }
     Ok(encodings)
 }

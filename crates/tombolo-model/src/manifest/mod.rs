@@ -9,6 +9,7 @@
 mod about;
 mod assets;
 mod dependencies;
+mod edge;
 pub(crate) mod fields;
 mod grants;
 mod profile;

@@ -10,6 +10,7 @@ use super::ManifestError;
 use super::about::about;
 use super::assets::assets;
 use super::dependencies::{self, Resolver, Written};
+use super::edge::edge;
 use super::fields::{Document, Fields, Placed, nearest};
 use super::grants::{files, outbound};
 use super::profile::Profiles;
@@ -18,6 +19,7 @@ use super::response::static_response;
 use super::settings::{Settings, settings};
 use super::variables::{Given, Values, Variables, declared};
 use crate::app::{App, Build, Component, Executor, HttpTrigger, RedisTrigger, Source, StaticResponse};
+use crate::edge::Edge;
 use crate::name::{AppName, ComponentId};
 use crate::package::Package;
 use crate::route::Pattern;
@@ -40,10 +42,10 @@ pub(super) fn app(
     let mut about = about(&application)?;
     about.authors = texts(&application, "authors")?;
     let base = base(&application)?;
-    let (defaults, assets) = match tombolo(&application)? {
-        None => (Settings::DEFAULT, Vec::new()),
+    let (defaults, assets, edge) = match tombolo(&application)? {
+        None => (Settings::DEFAULT, Vec::new(), Edge::default()),
         Some(table) => {
-            let read = (settings(&table, &Settings::DEFAULT)?, assets(&table, &base)?);
+            let read = (settings(&table, &Settings::DEFAULT)?, assets(&table, &base)?, edge(&table)?);
             table.done()?;
             read
         }
@@ -92,6 +94,7 @@ pub(super) fn app(
         redis_triggers,
         responses,
         assets,
+        edge,
         components,
     })
 }

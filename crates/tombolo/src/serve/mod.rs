@@ -19,6 +19,7 @@ use tombolo_node::{
     PlatformError, Pool,
 };
 
+use crate::access_log;
 use crate::allocator;
 use crate::failure::Failure;
 use crate::log::Format;
@@ -76,7 +77,10 @@ impl Serve {
         // Before anything starts a thread: see `tombolo_confine`.
         walls.put_up(
             |text| self.log.say(text),
-            || walls::plan_of_platform(&data, Some(&artefacts), &settings.files()),
+            || {
+                let log = access_log::file(settings.access_log.as_ref());
+                walls::plan_of_platform(&data, Some(&artefacts), &settings.files(), log.as_deref())
+            },
         );
         let config = PlatformConfig {
             listen: listen(sockets.http, settings.listen),
@@ -98,6 +102,7 @@ impl Serve {
             },
             compiler: compiler()?,
             gateway: GatewayConfig::DEFAULT,
+            access_log: settings.access_log.clone(),
         };
         let environment = environment.clone();
         let log = self.log;
@@ -132,7 +137,9 @@ async fn serve(config: PlatformConfig, reload: Reload) -> Result<Drain, Failure>
     // From here on a signal drains, also one that comes before the first request.
     let stop = stop_signal(move |text| log.say(text))?;
     // With nothing to read again it ends the node, as it ends what runs in a terminal that is closed.
-    let hangups = (!reload.running.files().is_empty()).then(|| signal(SignalKind::hangup())).transpose();
+    let has_log = access_log::file(reload.running.access_log.as_ref()).is_some();
+    let hears = has_log || !reload.running.files().is_empty();
+    let hangups = hears.then(|| signal(SignalKind::hangup())).transpose();
     let hangups = hangups.map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     let platform = Platform::start(config).await.map_err(|error| refusal(&error))?;
     let first = platform.first_token().map_err(|error| Failure::of(&error))?;

@@ -1,4 +1,4 @@
-//! What a node reads again at SIGHUP.
+//! What a node reads again at SIGHUP, and the log that it opens again.
 
 use std::io;
 
@@ -7,6 +7,7 @@ use tombolo_node::{CertificatesError, Dial, PemError, PlatformSettings};
 
 use super::notify::Notify;
 use super::settings::{Options, Settings};
+use crate::access_log;
 use crate::failure::Failure;
 use crate::log::Format;
 use crate::remote::Environment;
@@ -26,6 +27,9 @@ impl Reload {
     pub(super) async fn run(mut self, dial: Dial, mut hangups: Signal) {
         while hangups.recv().await.is_some() {
             self.notify.reloading();
+            if let Some(log) = dial.access_log() {
+                access_log::reopen(log, |text| self.log.say(text)).await;
+            }
             match self.read().await {
                 Ok((settings, changeable, kept)) => {
                     dial.set(&changeable);

@@ -5,10 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use tombolo_model::Quotas;
+use tombolo_model::access_log::{AccessLogConfig, AccessLogTo};
 use tombolo_model::node_config::{self, CertificateFiles, NodeConfig, TlsConfig, domain};
 use tombolo_model::reach::PrivateNetworks;
 use tombolo_node::{CertificatesError, PlatformSettings, certificates};
 
+use crate::access_log::AccessLogOptions;
 use crate::failure::Failure;
 use crate::remote::Environment;
 
@@ -37,6 +39,8 @@ pub(super) struct Options {
     /// Releases of an app that are kept, besides what is served [default: 20]
     #[arg(long, value_name = "COUNT")]
     releases_max: Option<usize>,
+    #[command(flatten)]
+    access_log: AccessLogOptions,
     #[command(flatten)]
     tls: TlsOptions,
 }
@@ -76,6 +80,8 @@ pub(super) struct Settings {
     /// Of tenants for which nothing else was said.
     pub(super) quotas: Quotas,
     pub(super) tls: Option<Tls>,
+    /// Where requests are written down.
+    pub(super) access_log: Option<AccessLogConfig>,
 }
 
 /// How clients come with TLS.
@@ -112,6 +118,7 @@ impl Options {
             releases_max: self.releases_max.or(file.releases_max).unwrap_or(20),
             quotas: file.quotas,
             tls: self.tls.settings(file.tls)?,
+            access_log: self.access_log.config(file.access_log)?,
         })
     }
 }
@@ -125,7 +132,11 @@ fn read(path: &Path) -> Result<NodeConfig, Failure> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let certificates = config.tls.certificates.iter_mut();
     let files = certificates.flat_map(|files| [&mut files.chain, &mut files.key]);
-    for path in config.data.iter_mut().chain(files) {
+    let log = config.access_log.as_mut().and_then(|log| match &mut log.to {
+        AccessLogTo::File(path) => Some(path),
+        AccessLogTo::Stdout => None,
+    });
+    for path in config.data.iter_mut().chain(files).chain(log) {
         *path = folder.join(&*path);
     }
     Ok(config)
@@ -184,6 +195,7 @@ impl Settings {
         keep("domain", &mut self.domain, &running.domain, &mut kept);
         keep("private_networks", &mut self.private, &running.private, &mut kept);
         keep("quotas", &mut self.quotas, &running.quotas, &mut kept);
+        keep("access_log", &mut self.access_log, &running.access_log, &mut kept);
         match (&mut self.tls, &running.tls) {
             (Some(asked), Some(running)) => keep("tls.listen", &mut asked.listen, &running.listen, &mut kept),
             // A listener comes, or goes.

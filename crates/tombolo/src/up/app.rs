@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tombolo_model::manifest::{Known, Live};
 use tombolo_model::runtime_config::Vault;
-use tombolo_model::{About, App, AppName, Component, ComponentId, Executor, HttpTrigger, manifest};
+use tombolo_model::{About, App, AppName, Component, ComponentId, Edge, Executor, HttpTrigger, manifest};
 
 use super::operator;
 use crate::failure::Failure;
@@ -142,6 +142,7 @@ fn bare(file: &Path) -> App {
         redis_triggers: Vec::new(),
         responses: Vec::new(),
         assets: Vec::new(),
+        edge: Edge::default(),
         components: BTreeMap::from([(id.clone(), Component::bare(id, source))]),
     }
 }

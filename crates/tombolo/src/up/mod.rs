@@ -23,6 +23,7 @@ use tombolo_node::{
     NodeConfig, NodeError, Pool, Trust,
 };
 
+use crate::access_log::{self, AccessLogOptions};
 use crate::allocator;
 use crate::compile::SUBCOMMAND;
 use crate::failure::{Failure, chain};
@@ -88,6 +89,8 @@ pub(crate) struct Up {
     /// Tell clients in `server-timing` what their request used
     #[arg(long)]
     server_timing: bool,
+    #[command(flatten)]
+    access_log: AccessLogOptions,
     /// Serve anew whenever the app changes, and build when its sources change
     #[arg(long)]
     watch: bool,
@@ -131,6 +134,7 @@ impl Up {
         // Beside the folder of what is compiled.
         let downloads = cache.as_ref().and_then(|cache| Some(cache.parent()?.join("downloads")));
         let given = Given { known, vaults: vaults.clone(), profile: self.profile.clone(), downloads };
+        let access_log = self.access_log.config(None)?;
         let source = Source::find(&self.path, given)?;
         let app = source.read()?;
         if self.build {
@@ -145,7 +149,8 @@ impl Up {
             KeyValueStore::File(path) => Some(path),
             KeyValueStore::Redis(_) => None,
         });
-        let files: Vec<_> = kept.chain(databases.values()).collect();
+        let log = access_log::file(access_log.as_ref());
+        let files: Vec<_> = kept.chain(databases.values()).chain(&log).collect();
         self.walls().put_up(say, || walls::plan(&source, &app, &state, &files, cache.as_deref()));
         let config = NodeConfig {
             listen: self.listen,
@@ -174,6 +179,7 @@ impl Up {
                 server_timing: self.server_timing,
                 ..GatewayConfig::DEFAULT
             },
+            access_log,
         };
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -206,7 +212,11 @@ impl Up {
         let watch = if self.watch { Some(watch::Watch::new(&source, &app)?) } else { None };
         // From here on a signal drains, also one that comes before the first request.
         let stop = stop_signal(say)?;
+        let has_file = access_log::file(config.access_log.as_ref()).is_some();
         let mut node = Node::start(config, &app).await.map_err(|error| refusal(&error, &app))?;
+        if has_file && let Some(log) = node.access_log() {
+            access_log::reopen_at_hangups(log, say)?;
+        }
         let server = node.take_server();
         say(&banner(&app, node.address()));
         let node = Arc::new(node);

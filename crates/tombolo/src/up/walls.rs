@@ -86,7 +86,7 @@ pub(crate) fn plan(
     plan.read.extend(app.assets.iter().map(|assets| source.root().join(&assets.directory)));
     let _ = fs::create_dir_all(state);
     plan.write.push(state.to_owned());
-    // SQLite keeps more files beside a database, under names that it makes.
+    // SQLite keeps more files beside a database, under names that it makes, and a log that was moved is made anew.
     for folder in files.iter().filter_map(|file| file.parent()) {
         let _ = fs::create_dir_all(folder);
         plan.write.push(folder.to_owned());
@@ -99,12 +99,21 @@ pub(crate) fn plan(
     plan
 }
 
-/// What a platform needs of the file system: its data and the cache to write, with what tenants deploy in there; and
-/// to read again the files of its operator.
-pub(crate) fn plan_of_platform(data: &Path, cache: Option<&Path>, again: &[PathBuf]) -> Plan {
+/// What a platform needs of the file system: its data, the cache and the folder of its access log to write, with what
+/// tenants deploy in there; and to read again the files of its operator.
+pub(crate) fn plan_of_platform(
+    data: &Path,
+    cache: Option<&Path>,
+    again: &[PathBuf],
+    log: Option<&Path>,
+) -> Plan {
     let mut plan = Plan::program();
     plan.read.extend(again.iter().flat_map(|file| replaceable(file)));
     plan.write.push(data.to_owned());
+    if let Some(folder) = log.and_then(Path::parent) {
+        let _ = fs::create_dir_all(folder);
+        plan.write.push(folder.to_owned());
+    }
     // The files of a release are links to blobs.
     plan.links = true;
     if let Some(cache) = cache {
