@@ -204,7 +204,7 @@ pub struct Compression {
 
 impl Compression {
     /// What the host can encode, as it is preferred where nothing else is said: the smaller first.
-    pub const ENCODINGS: [Encoding; 2] = [Encoding::Brotli, Encoding::Gzip];
+    pub const ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Zstd, Encoding::Gzip];
 
     /// Where nothing else is said. Below about this many bytes a packet holds the answer as it is.
     pub const BYTES_MIN: u64 = 1024;

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableTable, Table};
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +15,9 @@ use tombolo_model::Digest;
 use crate::error::StoreError;
 use crate::key_value::{Namespace, StoreFile, TABLE};
 
+/// How long a commit waits for those that the last one answered, who are likely to have changed something else already.
+/// A commit takes several times as long, and a lone writer waits for nobody.
+const GATHERED_FOR: Duration = Duration::from_micros(200);
 /// Changes waiting for the writer; one more waits for room.
 const QUEUE_MAX: usize = 1024;
 
@@ -81,13 +85,19 @@ impl Drop for Writer {
 }
 
 fn run(file: &StoreFile, mut waiting: mpsc::Receiver<Request>) {
+    // How many the last commit answered.
+    let mut last = 0;
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < QUEUE_MAX
-            && let Ok(next) = waiting.try_recv()
-        {
-            batch.push(next);
+        let since = Instant::now();
+        while batch.len() < QUEUE_MAX {
+            match waiting.try_recv() {
+                Ok(next) => batch.push(next),
+                Err(_) if batch.len() < last && since.elapsed() < GATHERED_FOR => thread::yield_now(),
+                Err(_) => break,
+            }
         }
+        last = batch.len();
         commit(file, batch);
     }
 }

@@ -227,7 +227,7 @@ mod tests {
         let app = Rate { requests: 6000, per: Duration::from_secs(60), burst: 500 };
         assert_eq!((limit.client, limit.app), (Some(client), Some(app)));
         let compression = compression.unwrap();
-        assert_eq!(compression.encodings, [Encoding::Brotli, Encoding::Gzip]);
+        assert_eq!(compression.encodings, Compression::ENCODINGS);
         assert_eq!((compression.bytes_min, compression.types.len()), (1024, 3));
         assert_eq!((request_ids, access_log), (Some(RequestIds::Client), AccessLogged::No));
     }
@@ -314,7 +314,7 @@ mod tests {
         );
         refused(
             "compression = { algorithms = [\"deflate\"] }",
-            "spin.toml:5:31: `deflate` is no encoding known here\nhint: expected one of `br`, `gzip`",
+            "spin.toml:5:31: `deflate` is no encoding known here\nhint: expected one of `br`, `zstd`, `gzip`",
         );
         refused(
             "compression = { content_types = [\"*/*\"] }",

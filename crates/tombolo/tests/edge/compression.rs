@@ -14,6 +14,7 @@ fn decoded(encoding: &str, bytes: &[u8]) -> Vec<u8> {
     let mut reader: Box<dyn Read> = match encoding {
         "gzip" => Box::new(flate2::read::GzDecoder::new(bytes)),
         "br" => Box::new(brotli::Decompressor::new(bytes, 4096)),
+        "zstd" => Box::new(zstd::Decoder::new(bytes).unwrap()),
         other => panic!("{other}"),
     };
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
@@ -37,7 +38,7 @@ fn a_client_gets_the_encoding_that_it_likes() {
         assert_eq!(plain.header("vary"), Some("accept-encoding"));
         let tag = plain.header("etag").unwrap().to_owned();
         for (accepted, expected) in
-            [("gzip", "gzip"), ("br", "br"), ("gzip, deflate, br", "br"), ("br;q=0.1, *", "gzip")]
+            [("gzip", "gzip"), ("br", "br"), ("zstd", "zstd"), ("gzip, deflate, br", "br"), ("br;q=0.1, *", "zstd")]
         {
             let answer = get(&up, path, &[&format!("accept-encoding: {accepted}")]);
             assert_eq!((answer.status, encoding(&answer)), (200, Some(expected)), "{path}");
@@ -111,7 +112,7 @@ fn an_app_says_how_and_what() {
 #[test]
 fn events_arrive_when_they_happen() {
     let upstream = Upstream::start("compression = {}");
-    for accepted in ["gzip", "br"] {
+    for accepted in ["gzip", "br", "zstd"] {
         let mut connection = upstream.up.connect();
         connection.send(format!("GET /events HTTP/1.1\r\nhost: test\r\naccept-encoding: {accepted}\r\n\r\n"));
         let mut body = upstream.answers("200 OK", &["content-type: text/event-stream"]);
