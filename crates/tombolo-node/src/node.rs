@@ -28,6 +28,7 @@ use tombolo_model::{App, Isolation, KeyValueStore, LlmCompute};
 use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
+use crate::files::Originals;
 use crate::load::{LoadError, Loaded, Loader};
 use crate::logs::{Files, Keeper, Lines, Logs};
 use crate::messages::Subscriptions;
@@ -118,6 +119,7 @@ impl Parts {
             state: &self.state,
             environment: &self.environment,
             files: self.files,
+            originals: Originals::Changeable,
             isolation: self.isolation,
             common: &self.common,
             trust: &self.trust,
@@ -184,7 +186,7 @@ impl Node {
         let variables = Variables::new(config.vaults.iter().map(variables::Vault::new).collect());
         let capabilities = capabilities(
             Arc::new(Kv::new(stores).trusting(Arc::clone(trust.usual()))),
-            sqlite,
+            Arc::new(sqlite),
             variables,
             Llm::new(config.llm),
         );
@@ -302,13 +304,13 @@ impl Server {
 /// keep is where their stores are.
 pub(crate) fn capabilities(
     key_value: Arc<Kv>,
-    sqlite: Sqlite,
+    sqlite: Arc<Sqlite>,
     variables: Variables,
     llm: Llm,
 ) -> Vec<Arc<dyn AnyCapability>> {
     vec![
         key_value,
-        Arc::new(sqlite),
+        sqlite,
         Arc::new(variables),
         Arc::new(Redis),
         Arc::new(Mqtt),
