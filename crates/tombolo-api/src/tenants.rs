@@ -30,6 +30,9 @@ pub struct TenantUsage {
     pub cpu_ms: u64,
     /// Bytes of the files that its apps keep.
     pub store_bytes: u64,
+    /// Bytes on the disk of its releases, and of files that were sent or are on their way and that no release names.
+    #[serde(default)]
+    pub releases_bytes: u64,
     /// Apps.
     pub apps: u32,
 }
@@ -47,6 +50,9 @@ pub struct SetQuotas {
     pub outbound_connections_max: Option<u32>,
     /// MiB of each file that its apps keep: the key-value store, and each SQLite database.
     pub store_mib_max: Option<u64>,
+    /// MiB that its releases take on the disk, with files that were sent and that no release names yet. What another
+    /// tenant has too counts in full.
+    pub releases_mib_max: Option<u64>,
     /// Apps.
     pub apps_max: Option<u32>,
     /// Releases of each app that are kept, besides what is served.

@@ -26,6 +26,8 @@ mod watch;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -100,6 +102,48 @@ impl Sqlite {
             labels.insert(0, DEFAULT_LABEL.to_owned());
         }
         labels
+    }
+
+    /// Where an app keeps the databases that have no file of the operator's choice.
+    fn folder(&self, app: &AppName) -> PathBuf {
+        self.folder.join(app.as_str())
+    }
+
+    /// The labels of the databases that an app keeps there, and the bytes of each.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn kept(&self, app: &AppName) -> io::Result<Vec<(String, u64)>> {
+        let entries = match fs::read_dir(self.folder(app)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut kept = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if let Some(label) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".db")) {
+                kept.push((label.to_owned(), entry.metadata()?.len()));
+            }
+        }
+        kept.sort();
+        Ok(kept)
+    }
+
+    /// Removes the databases that an app keeps there. A request that has one open ends with it, and leaves nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn forget(&self, app: &AppName) -> io::Result<()> {
+        let folder = self.folder(app);
+        // Before the files go: another app of this name gets files of its own.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|path, _| !path.starts_with(&folder));
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn database(&self, path: &Path, at_start: &[String]) -> Result<Arc<Database>, OpenError> {
@@ -192,7 +236,7 @@ impl Capability for Sqlite {
                     known.join(" or ")
                 )));
             }
-            let own = || self.folder.join(app.as_str()).join(format!("{label}.db"));
+            let own = || self.folder(app).join(format!("{label}.db"));
             let path = self.files.get(label).cloned().unwrap_or_else(own);
             let at_start = if label == DEFAULT_LABEL { &self.at_start[..] } else { &[] };
             let database = self.database(&path, at_start).map_err(|error| refuse(chain(&error)))?;

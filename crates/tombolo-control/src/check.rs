@@ -16,16 +16,21 @@ use crate::seal::KEY_BYTES;
 ///
 /// What is wrong there.
 pub fn check(folder: &Path) -> Result<Found, ControlError> {
+    check_key(folder)?;
+    Ok(Registry::check(&folder.join(REGISTRY_FILE))?)
+}
+
+/// Whether the key is one, if it is there.
+pub(crate) fn check_key(folder: &Path) -> Result<(), ControlError> {
     let path = folder.join(KEY_FILE);
     let key = File::open(&path).and_then(|file| Ok(file.metadata()?.len()));
     match key {
-        Ok(bytes) if bytes == KEY_BYTES as u64 => {}
+        Ok(bytes) if bytes == KEY_BYTES as u64 => Ok(()),
         Ok(_) => {
             let source = io::Error::new(io::ErrorKind::InvalidData, "expected a key of 32 bytes");
-            return Err(ControlError::Key { path, source });
+            Err(ControlError::Key { path, source })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(ControlError::Key { path, source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(ControlError::Key { path, source }),
     }
-    Ok(Registry::check(&folder.join(REGISTRY_FILE))?)
 }

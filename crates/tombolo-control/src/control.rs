@@ -1,8 +1,10 @@
 //! What a control plane does, without HTTP.
 
+mod adding;
 mod oversee;
 mod previews;
 mod tenants;
+mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -12,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tombolo_api::{self as api, Problem};
-use tombolo_model::release::{self, ReleaseError};
+use tombolo_model::release;
 use tombolo_model::{App, AppKey, Digest, Quotas, Release, TenantName, manifest};
 use tombolo_store::records::{
     Activation, AppRecord, EventKind, ReleaseRecord, Scope, SplitRecord, TokenRecord,
@@ -21,6 +23,7 @@ use tombolo_store::registry::Activated;
 use tombolo_store::{Blobs, Registry, StoreError};
 
 use crate::access::{Principal, new_token, now, token_digest};
+use crate::check::check_key;
 use crate::events::Followers;
 use crate::reached::Reached;
 use crate::refuse;
@@ -28,6 +31,7 @@ use crate::seal::Seal;
 use crate::stage::{Candidate, Served, Stage};
 
 use oversee::failed;
+use uploads::Uploads;
 
 /// What a control plane is started with.
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ pub struct ControlConfig {
     pub releases_max: usize,
     /// What a tenant may use for which nothing else was said.
     pub quotas: Quotas,
+    /// How long files that no release names are kept.
+    pub uploads_kept: Duration,
 }
 
 /// Why a control plane does not start.
@@ -70,8 +76,6 @@ pub enum ControlError {
 pub(crate) const KEY_FILE: &str = "node.key";
 /// What it knows, there as well.
 pub(crate) const REGISTRY_FILE: &str = "registry.redb";
-/// How old a blob is that no release names before it is removed: its release may be on its way.
-const BLOB_AGE_MIN: Duration = Duration::from_secs(3600);
 /// Apps beyond which code waits for its first request.
 const LOADED_MAX: usize = 32;
 
@@ -87,8 +91,9 @@ pub struct Control<S: Stage> {
     /// What is served. Held while an activation is committed and published, so that what is published last is
     /// what was committed last.
     served: Mutex<BTreeMap<AppKey, Kept<S::Prepared>>>,
-    /// Read while a release comes whose files no other one may need: nothing is swept meanwhile.
-    coming: RwLock<()>,
+    uploads: Uploads,
+    /// Read while something is there that nobody is known to need yet: nothing is swept meanwhile.
+    sweeping: RwLock<()>,
     /// When somebody without a good token was last written down.
     stranger: Mutex<Option<Instant>>,
     followers: Mutex<Followers>,
@@ -113,19 +118,22 @@ impl<S: Stage> Control<S> {
     ///
     /// If the folder cannot be used.
     pub fn open(config: ControlConfig, stage: S) -> Result<Self, ControlError> {
+        // Nothing is written to a folder that cannot be used.
+        check_key(&config.folder)?;
         let registry = Registry::open(&config.folder.join(REGISTRY_FILE))?;
         let blobs = Blobs::open(&config.folder.join("releases"))?;
         let path = config.folder.join(KEY_FILE);
         let seal = Seal::open(&path).map_err(|source| ControlError::Key { path, source })?;
         let control = Self {
             releases_max: AtomicUsize::new(config.releases_max),
+            uploads: Uploads::new(config.uploads_kept),
             config,
             registry,
             blobs,
             seal,
             stage,
             served: Mutex::default(),
-            coming: RwLock::default(),
+            sweeping: RwLock::default(),
             stranger: Mutex::default(),
             followers: Mutex::default(),
             is_draining: AtomicBool::new(false),
@@ -195,74 +203,17 @@ impl<S: Stage> Control<S> {
 
     /// Those of `blobs` that a tenant has yet to send.
     pub(crate) fn missing(&self, tenant: &TenantName, blobs: &[Digest]) -> Answer<Vec<Digest>> {
+        let _unswept = self.unswept();
         let not_sent = self.registry.not_sent(tenant, blobs).map_err(|error| refuse::failed(&error))?;
         let not_sent: HashSet<Digest> = not_sent.into_iter().collect();
         let mut missing: Vec<Digest> =
             blobs.iter().filter(|blob| not_sent.contains(blob) || !self.blobs.has(blob)).copied().collect();
         missing.sort_unstable();
         missing.dedup();
+        // Whoever asked relies on the others.
+        let there = blobs.iter().filter(|blob| missing.binary_search(blob).is_err());
+        self.uploads.touch(tenant, there);
         Ok(missing)
-    }
-
-    pub(crate) fn blobs(&self) -> &Blobs {
-        &self.blobs
-    }
-
-    /// A tenant sent a blob, which is on disk.
-    pub(crate) fn sent(&self, tenant: &TenantName, blob: &Digest) -> Answer<()> {
-        self.registry.sent(tenant, blob).map_err(|error| refuse::failed(&error))
-    }
-
-    /// Adds a release that can be served. Its code is compiled when this returns.
-    pub(crate) fn add_release(
-        &self,
-        key: &AppKey,
-        digest: &Digest,
-        document: &[u8],
-        by: &str,
-    ) -> Answer<api::ReleaseInfo> {
-        let failed = |error| refuse::failed(&error);
-        let _coming = self.coming.read().unwrap_or_else(PoisonError::into_inner);
-        let release = Release::parse(document).map_err(|error| match error {
-            ReleaseError::TooMuch { .. } => refuse::too_large(error.to_string()),
-            _ => refuse::bad_request(error.to_string()),
-        })?;
-        if Digest::of(document) != *digest || release.document() != document {
-            let detail = format!("the release is {}, and was sent as {digest}", release.digest());
-            return Err(refuse::bad_request(detail));
-        }
-        let files: BTreeMap<Digest, u64> =
-            release.files.values().map(|file| (file.digest, file.bytes)).collect();
-        let named: Vec<Digest> = files.keys().copied().collect();
-        let missing = self.missing(&key.tenant, &named)?;
-        if !missing.is_empty() {
-            let reasons = missing.iter().map(|blob| format!("the blob {blob} was not sent")).collect();
-            return Err(refuse::refused("the release is not complete", reasons));
-        }
-        let other = files.iter().filter(|(digest, bytes)| self.blobs.bytes(digest) != Some(**bytes));
-        let other: Vec<String> =
-            other.map(|(digest, _)| format!("the blob {digest} has another size")).collect();
-        if !other.is_empty() {
-            return Err(refuse::refused("the release is not as it says", other));
-        }
-        self.room_for(key)?;
-        let app = self.app_of(key, &release)?;
-        self.blobs.put(document).map_err(failed)?;
-        let tree = self.blobs.tree(&release).map_err(failed)?;
-        self.prepare(Candidate { key, release: *digest, app: &app, tree: &tree, is_one_of_many: false })?;
-        let blobs: BTreeSet<Digest> = named.into_iter().collect();
-        let record = ReleaseRecord {
-            number: 0,
-            created: now(),
-            by: by.to_owned(),
-            version: app.version.clone(),
-            blobs: std::iter::once(*digest).chain(blobs).collect(),
-            bytes: release.files.values().map(|file| file.bytes).sum(),
-            capabilities: release::capabilities(&app),
-        };
-        let record = self.add_where_there_is_room(key, digest, record)?;
-        let app = self.registry.app(key).map_err(failed)?;
-        self.release_info(key, app.as_ref(), *digest, record)
     }
 
     /// The app that a release is, with its values of now.
@@ -296,7 +247,12 @@ impl<S: Stage> Control<S> {
         let document = document.ok_or_else(|| refuse::not_found(format!("no release {digest}")))?;
         let release = Release::parse(&document)
             .map_err(|error| failed(StoreError::Record { reason: error.to_string() }))?;
-        let app = self.app_of(key, &release)?;
+        let mut app = self.app_of(key, &release)?;
+        // What a disk made of code since is not code that anybody sent.
+        for (_, path, _) in release::code(&mut app) {
+            let file = path.to_str().and_then(|path| release.files.get(path));
+            file.map_or(Ok(()), |file| self.blobs.verify(&file.digest)).map_err(failed)?;
+        }
         let tree = self.blobs.tree(&release).map_err(failed)?;
         self.prepare(Candidate { key, release: *digest, app: &app, tree: &tree, is_one_of_many })
     }
@@ -399,20 +355,6 @@ impl<S: Stage> Control<S> {
         Ok(release.capabilities.difference(&known).cloned().collect())
     }
 
-    /// Removes what no release needs any more; nothing while a release comes, and then the next sweep does.
-    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
-        let Ok(_alone) = self.coming.try_write() else { return Ok(()) };
-        let (blobs, trees) = self.registry.needed()?;
-        let (blobs, trees): (HashSet<_>, HashSet<_>) =
-            (blobs.into_iter().collect(), trees.into_iter().collect());
-        let gone =
-            self.blobs.sweep(|blob| blobs.contains(blob), |tree| trees.contains(tree), BLOB_AGE_MIN)?;
-        if gone.0 > 0 {
-            tracing::info!("removed {} blobs that no release needs, {} bytes", gone.0, gone.1);
-        }
-        Ok(())
-    }
-
     /// The apps of a tenant.
     pub(crate) fn apps(&self, tenant: &TenantName) -> Answer<Vec<api::App>> {
         let apps = self.registry.apps(Some(tenant)).map_err(|error| refuse::failed(&error))?;
@@ -426,16 +368,25 @@ impl<S: Stage> Control<S> {
         Ok(self.app_info(key, record))
     }
 
-    /// Serves an app no more, and forgets it. What it kept in its stores stays.
-    pub(crate) fn remove_app(&self, key: &AppKey) -> Answer<()> {
+    /// Serves an app no more, and forgets it with what it keeps, which has to be meant.
+    pub(crate) fn remove_app(&self, key: &AppKey, with_data: bool) -> Answer<()> {
         let failed = |error| refuse::failed(&error);
         let mut served = self.served();
-        if !self.registry.remove_app(key).map_err(failed)? {
-            return Err(refuse::not_found(format!("no app `{}`", key.app)));
+        self.app(key)?;
+        let kept = self.stage.kept(key).map_err(failed)?;
+        if !kept.is_empty() && !with_data {
+            return Err(refuse::refused("the app keeps data, which goes with it", kept));
         }
-        served.remove(key);
+        // First from what is served, so that little is written after it was removed; last from the registry, so
+        // that who asks again after a crash finishes it.
+        let before = served.remove(key);
         self.publish(&served);
-        self.stage.forget(key);
+        let removed = self.stage.forget(key).and_then(|()| self.registry.remove_app(key));
+        if let Err(error) = removed {
+            served.extend(before.map(|kept| (key.clone(), kept)));
+            self.publish(&served);
+            return Err(failed(error));
+        }
         drop(served);
         self.sweep().map_err(failed)
     }
@@ -482,7 +433,8 @@ impl<S: Stage> Control<S> {
         let host = app.filter(|app| app.previews.contains(&digest));
         let host = host.and_then(|_| self.preview_host(key, record.number));
         let preview = host.map(|host| self.config.reached.address(&host));
-        let ReleaseRecord { number, created, by, version, blobs: _, bytes, capabilities } = record;
+        let ReleaseRecord { number, created, by, version, blobs: _, folders: _, bytes, capabilities } =
+            record;
         Ok(api::ReleaseInfo {
             digest,
             number,

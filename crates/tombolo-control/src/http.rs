@@ -156,6 +156,12 @@ pub(crate) struct Of {
     tenant: Option<TenantName>,
 }
 
+/// The same among whatever else is asked, for the audit log.
+#[derive(Deserialize)]
+struct Whose {
+    tenant: Option<TenantName>,
+}
+
 impl<N: Send + Sync> FromRequestParts<N> for Principal {
     type Rejection = Refused;
 
@@ -179,7 +185,7 @@ async fn gate<S: Stage>(State(control): Node<S>, request: Request, next: Next) -
 async fn admit<S: Stage>(control: Arc<Control<S>>, mut request: Request, next: Next) -> Done<Response> {
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let is_question = request.uri().path().ends_with("/blobs/missing");
-    let asked = Query::<Of>::try_from_uri(request.uri()).ok().and_then(|Query(of)| of.tenant);
+    let asked = Query::<Whose>::try_from_uri(request.uri()).ok().and_then(|Query(whose)| whose.tenant);
     let mut record = asked_for(&request);
 
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());

@@ -54,6 +54,11 @@ pub(crate) fn taken(domain: &str) -> Problem {
     Problem::new(409, "taken", "another app answers there").detail(format!("`{domain}`"))
 }
 
+/// The disk has no room: what is left is the node's own, or there is nothing left.
+fn no_room(detail: impl Into<String>) -> Problem {
+    Problem::new(507, "no-room", "the node has no room for it").detail(detail)
+}
+
 /// The disk, or what is on it. The reason goes to the operator: it may name files of the node.
 pub(crate) fn failed(error: &StoreError) -> Problem {
     let mut reason = error.to_string();
@@ -62,7 +67,18 @@ pub(crate) fn failed(error: &StoreError) -> Problem {
         reason += &format!(": {cause}");
         source = cause.source();
     }
-    said(&reason)
+    match error {
+        // How much is left is nothing that names a file.
+        StoreError::NoRoom { .. } | StoreError::NoFiles => {
+            tracing::warn!("control: {reason}");
+            no_room(reason)
+        }
+        error if error.is_disk_full() => {
+            tracing::error!("control: {reason}");
+            no_room("its disk is full")
+        }
+        _ => said(&reason),
+    }
 }
 
 /// As many follow as may.

@@ -25,6 +25,9 @@ pub trait Stage: Send + Sync + 'static {
     /// From now on this is what a tenant may use.
     fn allow(&self, tenant: &TenantName, quotas: &Quotas);
 
+    /// From now on nothing that apps keep grows, whatever they may; or again as far as they may. Removing goes on.
+    fn hold_back(&self, is_held: bool);
+
     /// What a tenant uses now.
     fn usage(&self, tenant: &TenantName) -> TenantUsage;
 
@@ -48,8 +51,20 @@ pub trait Stage: Send + Sync + 'static {
     /// What was counted until now, of these apps, of these tenants and of the whole.
     fn measure(&self, apps: &dyn Fn(&AppKey) -> bool, tenants: &dyn Fn(&TenantName) -> bool) -> Metrics;
 
-    /// There is no such app any more: what it printed is removed, and who follows it is let go.
-    fn forget(&self, key: &AppKey);
+    /// What an app keeps in stores of this node, in words for people; empty if it keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    fn kept(&self, key: &AppKey) -> Result<Vec<String>, StoreError>;
+
+    /// There is no such app any more: what it kept and what it printed is removed, and who follows it is let go.
+    /// Called where it may wait for the disk; may be called again.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses; what was removed until then stays removed.
+    fn forget(&self, key: &AppKey) -> Result<(), StoreError>;
 }
 
 /// Which lines of an app are asked for.

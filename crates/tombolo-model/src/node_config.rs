@@ -39,6 +39,8 @@ pub struct NodeConfig {
     pub private_networks: Option<bool>,
     /// Releases of an app that are kept, besides what is served.
     pub releases_max: Option<usize>,
+    /// Seconds that files which no release names are kept.
+    pub uploads_kept_s: Option<u64>,
     /// `[quotas]`: what a tenant may use for which nothing else was said.
     pub quotas: Quotas,
     /// How clients come with TLS.
@@ -112,6 +114,7 @@ pub fn parse(file: &str, text: &str) -> Result<NodeConfig, ManifestError> {
         releases_max: root
             .count("releases_max")?
             .map(|count| usize::try_from(count.value).unwrap_or(usize::MAX)),
+        uploads_kept_s: root.integer("uploads_kept_s")?.map(|seconds| seconds.value),
         quotas: quotas(&root)?,
         tls: tls(&root)?,
         access_log: access_log(&root)?,
@@ -130,6 +133,7 @@ fn quotas(root: &Fields<'_>) -> Result<Quotas, ManifestError> {
         cpu_ms_per_s_max: small(table.integer("cpu_ms_per_s_max")?),
         outbound_connections_max: small(table.count("outbound_connections_max")?),
         store_mib_max: number(table.integer("store_mib_max")?),
+        releases_mib_max: number(table.integer("releases_mib_max")?),
         apps_max: small(table.count("apps_max")?),
         releases_max: small(table.count("releases_max")?),
     };
@@ -238,6 +242,7 @@ mod tests {
             domain,
             private_networks,
             releases_max,
+            uploads_kept_s,
             quotas,
             tls,
             access_log,
@@ -246,9 +251,9 @@ mod tests {
         assert!(example.contains("\n[access_log]") && example.contains("\nformat = \"json\""));
         assert_eq!(access_log.unwrap().format, AccessLogFormat::Json);
         let said = serde_json::to_value(&quotas).unwrap();
-        assert_eq!(said.as_object().unwrap().len(), 7, "{said}");
+        assert_eq!(said.as_object().unwrap().len(), 8, "{said}");
         assert!(data.is_some() && domain.is_some() && private_networks.is_some() && releases_max.is_some());
-        assert!(listen.is_some() && control.is_some());
+        assert!(listen.is_some() && control.is_some() && uploads_kept_s.is_some());
         let TlsConfig { listen, redirect, hsts_s, certificates } = tls;
         assert!(listen.is_some() && redirect.is_some() && hsts_s.is_some());
         let said = |is_default| certificates.iter().any(|files| files.is_default == is_default);
@@ -258,7 +263,7 @@ mod tests {
     #[test]
     fn everything_that_can_be_said_is_read() {
         let text = "data = \"/var/lib/tombolo\"\nlisten = \"0.0.0.0:80\"\ncontrol = \"127.0.0.1:0\"\n\
-            domain = \"Apps.example.com\"\nprivate_networks = true\nreleases_max = 5\n\
+            domain = \"Apps.example.com\"\nprivate_networks = true\nreleases_max = 5\nuploads_kept_s = 60\n\
             [quotas]\napps_max = 0\nmemory_mib_max = 64\n\
             [tls]\nlisten = \"[::]:443\"\nredirect = true\nhsts_s = 0\n\
             [[tls.certificate]]\nchain = \"a.pem\"\nkey = \"/etc/a.key\"\ndefault = true\n\
@@ -278,6 +283,7 @@ mod tests {
                 domain: Some("apps.example.com".into()),
                 private_networks: Some(true),
                 releases_max: Some(5),
+                uploads_kept_s: Some(60),
                 quotas: Quotas { apps_max: Some(0), memory_mib_max: Some(64), ..Quotas::default() },
                 tls: TlsConfig {
                     listen: Some("[::]:443".parse().unwrap()),

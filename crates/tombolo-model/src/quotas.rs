@@ -22,6 +22,9 @@ pub struct Quotas {
     /// MiB of each file that they keep: the key-value store, and each SQLite database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_mib_max: Option<u64>,
+    /// MiB that their releases take on the disk, with files that were sent and that no release names yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub releases_mib_max: Option<u64>,
     /// How many there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apps_max: Option<u32>,
@@ -38,6 +41,7 @@ impl Quotas {
             ("memory_mib_max", self.memory_mib_max == Some(0)),
             ("cpu_ms_per_s_max", self.cpu_ms_per_s_max == Some(0)),
             ("store_mib_max", self.store_mib_max == Some(0)),
+            ("releases_mib_max", self.releases_mib_max == Some(0)),
         ];
         let (field, _) = zero.into_iter().find(|(_, is_zero)| *is_zero)?;
         Some(format!("{field}: expected a whole number of 1 or more"))
@@ -51,6 +55,11 @@ impl Quotas {
     /// Bytes of `store_mib_max`.
     pub fn store_bytes_max(&self) -> Option<u64> {
         self.store_mib_max.map(|mib| mib.saturating_mul(1 << 20))
+    }
+
+    /// Bytes of `releases_mib_max`.
+    pub fn releases_bytes_max(&self) -> Option<u64> {
+        self.releases_mib_max.map(|mib| mib.saturating_mul(1 << 20))
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{ComponentId, Dependency, Digest, Inherited};
 pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
 /// Files of a release.
 pub const FILES_MAX: usize = 20_000;
+/// Folders that they are in. Files are links to what is there already; a folder takes a block of the disk, and a path
+/// of 1024 bytes may name five hundred.
+pub const FOLDERS_MAX: u64 = 20_000;
 /// Bytes in one file.
 pub const FILE_BYTES_MAX: u64 = 512 << 20;
 
@@ -87,6 +90,10 @@ impl Release {
         if let Some(file) = release.files.values().find(|file| file.bytes > FILE_BYTES_MAX) {
             return too_much("bytes in one file", file.bytes, FILE_BYTES_MAX);
         }
+        let folders = release.folders();
+        if folders > FOLDERS_MAX {
+            return too_much("folders", folders, FOLDERS_MAX);
+        }
         for below in release.files.keys() {
             let mut parents = below.as_str().match_indices('/').map(|(end, _)| &below.as_str()[..end]);
             if let Some(file) = parents.find_map(|parent| release.files.get_key_value(parent)) {
@@ -99,6 +106,19 @@ impl Release {
     /// The document, the same bytes for the same release.
     pub fn document(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts, numbers and a map with texts as keys are JSON")
+    }
+
+    /// How many folders its files are in, besides its own.
+    pub fn folders(&self) -> u64 {
+        let mut before = "";
+        let mut folders = 0;
+        for path in self.files.keys().map(ReleasePath::as_str) {
+            // Paths that begin alike stand together: a folder is new if the path before is not in it.
+            let alike = path.bytes().zip(before.bytes()).take_while(|(one, other)| one == other).count();
+            folders += path.bytes().enumerate().filter(|(at, byte)| *byte == b'/' && *at >= alike).count();
+            before = path;
+        }
+        folders as u64
     }
 
     /// What names it.
@@ -366,7 +386,32 @@ mod tests {
         assert!(Release::parse(&release(&["a-b", "a/b"]).document()).is_ok());
     }
 
+    #[test]
+    fn folders_are_counted_once_and_bounded() {
+        assert_eq!(release(&[]).folders(), 0);
+        assert_eq!(release(&["a/b/x", "a/b/y", "a/c/x", "a-b/x", "a/b-/x", "x"]).folders(), 5);
+        // Each of these paths is in 300 folders of its own.
+        let deep: Vec<String> = (0..70).map(|number| format!("{number}/{}x", "d/".repeat(299))).collect();
+        let deep: Vec<&str> = deep.iter().map(String::as_str).collect();
+        assert!(Release::parse(&release(&deep[..66]).document()).is_ok());
+        let reason = Release::parse(&release(&deep).document()).unwrap_err().to_string();
+        assert_eq!(reason, "the release has 21000 folders, at most 20000 are taken");
+    }
+
     proptest! {
+        /// Against the obvious way.
+        #[test]
+        fn folders_are_those_that_paths_begin_with(
+            paths in prop::collection::btree_set("[ab-]{1,2}(/[ab-]{1,2}){0,3}", 0..12),
+        ) {
+            let all: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let parents = |path: &&str| -> Vec<String> {
+                path.match_indices('/').map(|(end, _)| path[..end].to_owned()).collect()
+            };
+            let expected: BTreeSet<String> = all.iter().flat_map(parents).collect();
+            prop_assert_eq!(release(&all).folders(), expected.len() as u64);
+        }
+
         #[test]
         fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Release::parse(&bytes);

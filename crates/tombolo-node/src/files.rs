@@ -1,7 +1,8 @@
 //! The files that components read: folders as they are, or copies of what globs name.
 //!
 //! A guest sees folders. Where a manifest names single files, or all but some, what it names is copied into
-//! a folder of its own when the app is loaded, and removed once nobody can open it any more.
+//! a folder of its own when the app is loaded, and removed once nobody can open it any more. Files of a release never
+//! change, so links to them do as well, and take no space.
 
 use std::fs::{self, File};
 use std::io;
@@ -36,6 +37,15 @@ pub struct Named {
     pub destination: PathBuf,
 }
 
+/// What becomes of files while an app has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Originals {
+    /// Somebody may change them at any time.
+    Changeable,
+    /// They stay as they are.
+    Settled,
+}
+
 /// Copies in a folder of their own, gone with this.
 #[derive(Debug)]
 pub(crate) struct Copies(PathBuf);
@@ -54,6 +64,7 @@ pub(crate) fn mount(
     state: &Path,
     component: &Component,
     access: Access,
+    originals: Originals,
 ) -> Result<(Vec<Directory>, Option<Arc<Copies>>), FilesError> {
     // Who may write does so to copies, whatever is named.
     let is_written = access == Access::Write && !component.files.is_empty();
@@ -71,7 +82,13 @@ pub(crate) fn mount(
         let target = copies.0.join(destination);
         let parent = target.parent().expect("it is below the folder of the copies");
         fs::create_dir_all(parent).map_err(at(parent))?;
-        copy(source, &target).map_err(at(source))?;
+        let is_linked = access == Access::Read
+            && originals == Originals::Settled
+            && fs::hard_link(source, &target).is_ok();
+        // Another disk has no links to this one, and a file has only so many.
+        if !is_linked {
+            copy(source, &target).map_err(at(source))?;
+        }
     }
     let directory = Directory { host: copies.0.clone(), guest: "/".to_owned(), access };
     Ok((vec![directory], Some(Arc::new(copies))))
@@ -185,6 +202,8 @@ mod tests {
 
     use super::*;
 
+    const CHANGEABLE: Originals = Originals::Changeable;
+
     fn app(files: &[&str]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for file in files {
@@ -239,7 +258,7 @@ mod tests {
         let dead = state.join("files/2147483647-0");
         fs::create_dir_all(&dead).unwrap();
         let (directories, copies) =
-            mount(root.path(), &state, &component(&["*.txt"], &[], &[]), Access::Read).unwrap();
+            mount(root.path(), &state, &component(&["*.txt"], &[], &[]), Access::Read, CHANGEABLE).unwrap();
         let host = directories[0].host.clone();
         assert_eq!(fs::read_to_string(host.join("a.txt")).unwrap(), "a.txt");
         assert!(!dead.exists());
@@ -248,14 +267,30 @@ mod tests {
     }
 
     #[test]
+    fn files_of_a_release_are_linked_and_take_no_space() {
+        use std::os::unix::fs::MetadataExt;
+        let root = app(&["a.txt"]);
+        let state = root.path().join("state");
+        let named = component(&["*.txt"], &[], &[]);
+        for (originals, links) in [(Originals::Settled, 2), (CHANGEABLE, 1)] {
+            let (directories, _copies) = mount(root.path(), &state, &named, Access::Read, originals).unwrap();
+            let metadata = fs::metadata(directories[0].host.join("a.txt")).unwrap();
+            assert_eq!(metadata.nlink(), links, "{originals:?}");
+        }
+    }
+
+    #[test]
     fn who_may_write_does_so_to_copies() {
         let root = app(&["data/a.json"]);
         let state = root.path().join(".tombolo");
         let folder = component(&[], &[], &[("data", "/d")]);
-        let (directories, _copies) = mount(root.path(), &state, &folder, Access::Write).unwrap();
+        let (directories, _copies) =
+            mount(root.path(), &state, &folder, Access::Write, Originals::Settled).unwrap();
         assert!(directories[0].host.starts_with(&state) && directories[0].access == Access::Write);
         assert!(directories[0].host.join("d/a.json").is_file());
-        let none = mount(root.path(), &state, &component(&[], &[], &[]), Access::Write).unwrap();
+        let written = fs::metadata(directories[0].host.join("d/a.json")).unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::nlink(&written), 1, "a link would be the file itself");
+        let none = mount(root.path(), &state, &component(&[], &[], &[]), Access::Write, CHANGEABLE).unwrap();
         assert!(none.0.is_empty() && none.1.is_none());
     }
 
@@ -263,7 +298,8 @@ mod tests {
     fn what_is_not_there_is_named() {
         let root = app(&["a.txt"]);
         let absent = component(&[], &[], &[("absent", "/")]);
-        let error = mount(root.path(), &root.path().join(".tombolo"), &absent, Access::Read).unwrap_err();
+        let state = root.path().join(".tombolo");
+        let error = mount(root.path(), &state, &absent, Access::Read, CHANGEABLE).unwrap_err();
         assert!(error.path.ends_with("absent") && error.source.kind() == io::ErrorKind::NotFound);
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::files::{self, FilesError};
+use crate::files::{self, FilesError, Originals};
 use crate::limiters::Limiters;
 use crate::messages::{self, Wanted};
 use crate::parts::{self, PartError};
@@ -159,6 +159,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// What components may do to copies of the files they read.
     pub(crate) files: Access,
+    /// Whether these files can change.
+    pub(crate) originals: Originals,
     /// Over what every component says.
     pub(crate) isolation: Option<Isolation>,
     /// What holds for connections of all components, and how they are encrypted.
@@ -369,7 +371,7 @@ impl Loader<'_> {
         let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
         let failed = |FilesError { path, source }| LoadError::Read { component: id(), path, source };
         let (directories, copies) =
-            files::mount(self.root, self.state, component, self.files).map_err(failed)?;
+            files::mount(self.root, self.state, component, self.files, self.originals).map_err(failed)?;
         let config = ServiceConfig {
             world: World {
                 arguments,

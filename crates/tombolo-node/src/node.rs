@@ -30,6 +30,7 @@ use tombolo_runtime::{Compiler, EngineConfig, Load, Runtime};
 use tombolo_store::{ArtefactCache, StoreError};
 
 use crate::access_log::{self, AccessLogError};
+use crate::files::Originals;
 use crate::limiters::Limiters;
 use crate::load::{LoadError, Loaded, Loader};
 use crate::logs::{Files, Keeper, Lines, Logs};
@@ -125,6 +126,7 @@ impl Parts {
             state: &self.state,
             environment: &self.environment,
             files: self.files,
+            originals: Originals::Changeable,
             isolation: self.isolation,
             common: &self.common,
             trust: &self.trust,
@@ -197,7 +199,7 @@ impl Node {
         let variables = Variables::new(config.vaults.iter().map(variables::Vault::new).collect());
         let capabilities = capabilities(
             Arc::new(Kv::new(stores).trusting(Arc::clone(trust.usual()))),
-            sqlite,
+            Arc::new(sqlite),
             variables,
             Llm::new(config.llm),
         );
@@ -325,13 +327,13 @@ impl Server {
 /// keep is where their stores are.
 pub(crate) fn capabilities(
     key_value: Arc<Kv>,
-    sqlite: Sqlite,
+    sqlite: Arc<Sqlite>,
     variables: Variables,
     llm: Llm,
 ) -> Vec<Arc<dyn AnyCapability>> {
     vec![
         key_value,
-        Arc::new(sqlite),
+        sqlite,
         Arc::new(variables),
         Arc::new(Redis),
         Arc::new(Mqtt),

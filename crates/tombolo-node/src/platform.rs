@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -52,6 +53,8 @@ pub struct PlatformConfig {
     pub lines: Lines,
     /// What a tenant may use for which nothing else was said.
     pub quotas: Quotas,
+    /// How long files that no release names are kept.
+    pub uploads_kept: Duration,
     /// What can change while it serves.
     pub settings: PlatformSettings,
     /// Settings of the engine.
@@ -163,7 +166,8 @@ impl Platform {
         let office = Office::new(listener, told_at);
         // For what is linked; each tenant has stores of its own.
         let sqlite = Sqlite::new(data.clone(), BTreeMap::new());
-        let linked = capabilities(Arc::default(), sqlite, Variables::new(Vec::new()), Llm::new(None));
+        let linked =
+            capabilities(Arc::default(), Arc::new(sqlite), Variables::new(Vec::new()), Llm::new(None));
         let runtime = Runtime::new(engine, linked, open(artefacts), compiler);
         let engines = runtime.clone();
         tokio::task::spawn_blocking(move || engines.warm_up());
@@ -187,6 +191,7 @@ impl Platform {
             trust: Trust::default(),
             folder: data.join("tenants"),
             tenants: Mutex::default(),
+            is_held_back: AtomicBool::new(false),
         };
         let control = ControlConfig {
             folder: data,
@@ -197,6 +202,7 @@ impl Platform {
             },
             releases_max: config.settings.releases_max,
             quotas: config.quotas,
+            uploads_kept: config.uploads_kept,
         };
         gateway.face(front(&config.settings, tls_address));
         let control = tokio::task::spawn_blocking(|| Control::open(control, apps)).await;
@@ -281,7 +287,9 @@ impl Platform {
             // Nothing is sent: it can only close.
             let _ = closing.changed().await;
         });
+        let keeper = tokio::spawn(keep_house(Arc::downgrade(&control), control.sweep_interval()));
         let (drain, ()) = tokio::join!(served, orders);
+        keeper.abort();
         drop(control);
         // With the table goes the last of what can print.
         gateway.publish(Published::default());
@@ -291,6 +299,34 @@ impl Platform {
         }
         drain
     }
+}
+
+/// How often the disk is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks after the disk, and removes what no release needs, for as long as the node serves.
+async fn keep_house(control: Weak<Control<Apps>>, sweep_interval: Duration) {
+    let mut swept = Instant::now();
+    loop {
+        tokio::time::sleep(LOOK_INTERVAL.min(sweep_interval)).await;
+        let Some(control) = control.upgrade() else { return };
+        let is_time = swept.elapsed() >= sweep_interval;
+        let kept = tokio::task::spawn_blocking(move || {
+            control.look_at_disk()?;
+            if is_time { control.sweep() } else { Ok(()) }
+        });
+        if let Ok(Err(error)) = kept.await {
+            tracing::error!("the data folder cannot be looked after: {}", chain(&error));
+        }
+        if is_time {
+            swept = Instant::now();
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Changes what a platform does while it serves.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tombolo_cap_kv::Kv;
 use tombolo_cap_llm::Llm;
 use tombolo_cap_sqlite::Sqlite;
@@ -20,10 +22,11 @@ use tombolo_egress::Common;
 use tombolo_gateway::{Gateway, Published};
 use tombolo_model::networking::{BlockedNetworks, Networking};
 use tombolo_model::site::{Site, Sites, Split};
-use tombolo_model::{AppKey, Digest, KeyValueStore, Quotas, TenantName};
+use tombolo_model::{AppKey, AppName, Digest, KeyValueStore, Quotas, TenantName};
 use tombolo_runtime::{Allowance, Load, Runtime};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 
+use crate::files::Originals;
 use crate::limiters::Limiters;
 use crate::load::{Loaded, Loader};
 use crate::logs::{Journals, Logs};
@@ -49,6 +52,8 @@ pub(crate) struct Apps {
     /// Where tenants keep their data, a folder for each.
     pub(crate) folder: PathBuf,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
+    /// Whether what they keep grows no more, as the disk is nearly full.
+    pub(crate) is_held_back: AtomicBool,
 }
 
 /// A release that can be served.
@@ -62,44 +67,92 @@ pub(crate) struct Tenant {
     /// Where it keeps its data.
     state: PathBuf,
     key_value: Arc<Kv>,
+    sqlite: Arc<Sqlite>,
     capabilities: Vec<Arc<dyn AnyCapability>>,
     allowance: Arc<Allowance>,
     /// What holds for its connections to other hosts: made anew with another bound, for releases from then on.
     common: Mutex<(Option<u32>, Arc<Common>)>,
+    /// What holds for each of its files, and what its quotas say.
     store_bytes_max: Arc<AtomicU64>,
+    store_quota: AtomicU64,
 }
 
 impl Tenant {
     fn new(state: PathBuf, quotas: &Quotas, blocked: &BlockedNetworks) -> Self {
-        let store_bytes_max = Arc::new(AtomicU64::new(quotas.store_bytes_max().unwrap_or(u64::MAX)));
+        let store_quota = quotas.store_bytes_max().unwrap_or(u64::MAX);
+        let store_bytes_max = Arc::new(AtomicU64::new(store_quota));
         let file = KeyValueStore::File(state.join(KEY_VALUE_FILE));
         let stores = BTreeMap::from([(tombolo_cap_kv::DEFAULT_LABEL.to_owned(), file)]);
         let key_value = Arc::new(Kv::new(stores).bounded(Arc::clone(&store_bytes_max)));
         let sqlite =
             Sqlite::new(state.join(SQLITE_FOLDER), BTreeMap::new()).bounded(Arc::clone(&store_bytes_max));
+        let sqlite = Arc::new(sqlite);
         let connections_max = quotas.outbound_connections_max;
         Self {
             capabilities: capabilities(
                 Arc::clone(&key_value),
-                sqlite,
+                Arc::clone(&sqlite),
                 Variables::new(Vec::new()),
                 Llm::new(None),
             ),
             key_value,
+            sqlite,
             state,
             allowance: Allowance::new(quotas),
             common: Mutex::new((connections_max, common(connections_max, blocked))),
             store_bytes_max,
+            store_quota: AtomicU64::new(store_quota),
         }
     }
 
     fn allow(&self, quotas: &Quotas, blocked: &BlockedNetworks) {
         self.allowance.set(quotas);
-        self.store_bytes_max.store(quotas.store_bytes_max().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.store_quota.store(quotas.store_bytes_max().unwrap_or(u64::MAX), Ordering::Relaxed);
         let mut known = self.common.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0 != quotas.outbound_connections_max {
             *known = (quotas.outbound_connections_max, common(quotas.outbound_connections_max, blocked));
         }
+    }
+
+    /// Has what its apps keep grow as far as it may, or no further.
+    fn hold_back(&self, is_held: bool) {
+        let bytes_max = if is_held { 0 } else { self.store_quota.load(Ordering::Relaxed) };
+        self.store_bytes_max.store(bytes_max, Ordering::Relaxed);
+    }
+
+    /// The key-value store of an app, if there is a file: to look is no reason to make one.
+    fn own(&self, app: &AppName) -> Result<Option<KeyValue>, StoreError> {
+        if !self.state.join(KEY_VALUE_FILE).exists() {
+            return Ok(None);
+        }
+        let own = self.key_value.own(app, tombolo_cap_kv::DEFAULT_LABEL)?;
+        Ok(own.map(|(store, _)| store))
+    }
+
+    /// What an app keeps, in words.
+    fn kept(&self, app: &AppName) -> Result<Vec<String>, StoreError> {
+        let mut kept = Vec::new();
+        if self.own(app)?.map(|store| store.has_keys(app)).transpose()?.unwrap_or(false) {
+            kept.push("it keeps keys in a key-value store".to_owned());
+        }
+        let databases = self.sqlite.kept(app).map_err(|source| self.refused("look for", source))?;
+        let told = |(label, bytes): (String, u64)| {
+            format!("it keeps the SQLite database `{label}`, {} kB", bytes.div_ceil(1000))
+        };
+        kept.extend(databases.into_iter().map(told));
+        Ok(kept)
+    }
+
+    /// Removes what an app keeps.
+    fn forget(&self, app: &AppName) -> Result<(), StoreError> {
+        if let Some(store) = self.own(app)? {
+            Handle::current().block_on(store.forget(app))?;
+        }
+        self.sqlite.forget(app).map_err(|source| self.refused("remove", source))
+    }
+
+    fn refused(&self, step: &'static str, source: io::Error) -> StoreError {
+        StoreError::Io { step, path: self.state.join(SQLITE_FOLDER), source }
     }
 
     fn common(&self) -> Arc<Common> {
@@ -114,6 +167,7 @@ impl Tenant {
             store_bytes: bytes_in(&self.state.join(KEY_VALUE_FILE))
                 + bytes_in(&self.state.join(SQLITE_FOLDER)),
             apps: 0,
+            releases_bytes: 0,
         }
     }
 }
@@ -135,7 +189,11 @@ fn bytes_in(path: &Path) -> u64 {
 impl Apps {
     fn tenant(&self, name: &TenantName) -> Arc<Tenant> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Tenant::new(self.folder.join(name.as_str()), &self.quotas, &self.blocked));
+        let new = || {
+            let tenant = Tenant::new(self.folder.join(name.as_str()), &self.quotas, &self.blocked);
+            tenant.hold_back(self.is_held_back.load(Ordering::Relaxed));
+            Arc::new(tenant)
+        };
         Arc::clone(tenants.entry(name.clone()).or_insert_with(new))
     }
 }
@@ -157,6 +215,7 @@ impl Stage for Apps {
             state: &tenant.state,
             environment: &BTreeMap::new(),
             files: Access::Read,
+            originals: Originals::Settled,
             isolation: None,
             common: &tenant.common(),
             trust: &self.trust,
@@ -180,7 +239,16 @@ impl Stage for Apps {
     }
 
     fn allow(&self, tenant: &TenantName, quotas: &Quotas) {
-        self.tenant(tenant).allow(quotas, &self.blocked);
+        let tenant = self.tenant(tenant);
+        tenant.allow(quotas, &self.blocked);
+        tenant.hold_back(self.is_held_back.load(Ordering::Relaxed));
+    }
+
+    fn hold_back(&self, is_held: bool) {
+        // Locked, so that a tenant that comes meanwhile is held back as well.
+        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_held_back.store(is_held, Ordering::Relaxed);
+        tenants.values().for_each(|tenant| tenant.hold_back(is_held));
     }
 
     fn usage(&self, tenant: &TenantName) -> TenantUsage {
@@ -243,7 +311,13 @@ impl Stage for Apps {
         self.journals.printed(key, wanted)
     }
 
-    fn forget(&self, key: &AppKey) {
+    fn kept(&self, key: &AppKey) -> Result<Vec<String>, StoreError> {
+        self.tenant(&key.tenant).kept(&key.app.as_app_name())
+    }
+
+    fn forget(&self, key: &AppKey) -> Result<(), StoreError> {
+        self.tenant(&key.tenant).forget(&key.app.as_app_name())?;
         self.journals.forget(key);
+        Ok(())
     }
 }

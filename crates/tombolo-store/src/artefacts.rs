@@ -9,32 +9,50 @@
 //! Who could forge the artefact could forge a trailer beside it, so the checksum is for damage, such as
 //! a power cut before the disk had all of it, and is a fast one: it is taken at every cold start.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tombolo_model::Digest;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::error::{StoreError, at};
+use crate::space::Space;
 
 const MAGIC: &[u8; 8] = b"TOMBOLO2";
 const TRAILER_BYTES: usize = 8 + 32 + 16;
 /// Bytes read at once: few pages to touch, which costs more than reading them.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Artefacts kept; saving one more removes the one written longest ago. A node with as many apps as
-/// this has them all at hand; at the usual 800 kB each that is 16 GB of disk.
+/// Artefacts kept; beyond it those go that were used longest ago. A node with as many apps as
+/// this has them all at hand.
 const FILES_MAX: usize = 20_000;
-/// Files are counted once in so many savings: counting reads the whole folder.
+/// Bytes of all of them, which is that many at the usual 800 kB each.
+const BYTES_MAX: u64 = 16 << 30;
+/// Files are counted once in so many savings, or so many bytes: counting reads the whole folder.
 const SAVINGS_PER_COUNT: u64 = 64;
+/// See [`SAVINGS_PER_COUNT`].
+const BYTES_PER_COUNT: u64 = 1 << 30;
 
 /// A folder of precompiled components.
 #[derive(Debug)]
 pub struct ArtefactCache {
     folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What this process saved or loaded, and which it was among these: the last number is the latest.
+    used: HashMap<PathBuf, u64>,
+    uses: u64,
+    /// Savings since files were counted, and their bytes.
+    savings: u64,
+    bytes: u64,
 }
 
 /// Why there is no artefact for a key.
@@ -71,7 +89,7 @@ impl ArtefactCache {
             let source = io::Error::new(io::ErrorKind::PermissionDenied, reason);
             return Err(at("trust the folder", folder)(source));
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), state: Mutex::default() })
     }
 
     fn path(&self, key: &Digest) -> PathBuf {
@@ -104,6 +122,7 @@ impl ArtefactCache {
             return Err(untrusted(reason));
         }
         let sound = check(&mut file, metadata.len(), key).map_err(unreadable)?;
+        self.used(&path);
         sound.map(|()| path.clone()).map_err(untrusted)
     }
 
@@ -114,10 +133,12 @@ impl ArtefactCache {
     ///
     /// # Errors
     ///
-    /// If the disk is full or the folder gone; then no file is left behind.
+    /// If what is left of the disk is the node's own, or the disk refuses; then no file is left behind.
     pub fn save(&self, key: &Digest, artefact: &[u8]) -> Result<(), StoreError> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let bytes = artefact.len() as u64;
+        Space::of(&self.folder)?.check(bytes)?;
         let temporary = self.folder.join(format!(".{}-{serial}.tmp", std::process::id()));
         let path = self.path(key);
         let saved = write(&temporary, artefact, key)
@@ -128,20 +149,61 @@ impl ArtefactCache {
             let _ = fs::remove_file(&temporary);
         }
         saved?;
-        if serial.is_multiple_of(SAVINGS_PER_COUNT) {
-            self.prune(FILES_MAX);
+        self.used(&path);
+        if self.is_to_be_counted(bytes) {
+            self.prune(FILES_MAX, BYTES_MAX);
         }
         Ok(())
     }
 
-    /// Removes the oldest files beyond so many. What cannot be removed stays.
-    fn prune(&self, files_max: usize) {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn used(&self, path: &Path) {
+        let mut state = self.state();
+        state.uses += 1;
+        let now = state.uses;
+        state.used.insert(path.to_owned(), now);
+    }
+
+    /// Whether enough was saved since files were counted; the first time nobody knows.
+    fn is_to_be_counted(&self, bytes: u64) -> bool {
+        let mut state = self.state();
+        let is_first = state.savings == 0;
+        state.savings += 1;
+        state.bytes += bytes;
+        if state.savings <= SAVINGS_PER_COUNT && state.bytes <= BYTES_PER_COUNT {
+            return is_first;
+        }
+        (state.savings, state.bytes) = (1, 0);
+        true
+    }
+
+    /// Removes files beyond so many, or so many bytes: first those that this process did not use, the oldest of them
+    /// before others, then those whose use was longest ago. What cannot be removed stays.
+    fn prune(&self, files_max: usize, bytes_max: u64) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let written = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
-        let mut files: Vec<_> = entries.flatten().filter_map(written).collect();
+        let mut state = self.state();
+        let file = |entry: fs::DirEntry| {
+            let (metadata, path) = (entry.metadata().ok()?, entry.path());
+            Some((
+                state.used.get(&path).copied().unwrap_or(0),
+                metadata.modified().ok()?,
+                metadata.len(),
+                path,
+            ))
+        };
+        let mut files: Vec<_> = entries.flatten().filter_map(file).collect();
         files.sort_unstable();
-        for (_, path) in files.iter().take(files.len().saturating_sub(files_max)) {
+        let mut left = (files.len(), files.iter().map(|(_, _, bytes, _)| bytes).sum::<u64>());
+        for (_, _, bytes, path) in files {
+            if left.0 <= files_max && left.1 <= bytes_max {
+                break;
+            }
+            state.used.remove(&path);
             let _ = fs::remove_file(path);
+            left = (left.0 - 1, left.1 - bytes);
         }
     }
 }
@@ -262,16 +324,26 @@ mod tests {
 
     #[test]
     fn the_oldest_files_make_room() {
-        let (_folder, cache) = cache();
+        let (folder, writer) = cache();
         for number in 0..13 {
             let key = key(&number.to_string());
-            cache.save(&key, b"code").unwrap();
+            writer.save(&key, b"code").unwrap();
             // Apart in time, which the clock of a file system may not tell.
             let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(number);
-            File::open(cache.path(&key)).unwrap().set_modified(written).unwrap();
+            File::open(writer.path(&key)).unwrap().set_modified(written).unwrap();
         }
-        cache.prune(10);
+        let cache = ArtefactCache::open(&folder.path().join("artefacts")).unwrap();
+        cache.prune(10, u64::MAX);
         assert_eq!(fs::read_dir(&cache.folder).unwrap().count(), 10);
         assert!(cache.has(&key("12")) && !cache.has(&key("0")), "the newest stay");
+        // What serves is not what goes, however long ago it was compiled.
+        cache.load(&key("3")).unwrap();
+        let each = 4 + TRAILER_BYTES as u64;
+        cache.prune(usize::MAX, 3 * each);
+        let left = |number: &u64| cache.has(&key(&number.to_string()));
+        assert_eq!((0..13).filter(left).collect::<Vec<_>>(), [3, 11, 12]);
+        cache.load(&key("12")).unwrap();
+        cache.prune(1, u64::MAX);
+        assert_eq!((0..13).filter(left).collect::<Vec<_>>(), [12], "used last");
     }
 }

@@ -3,21 +3,24 @@
 //! A blob's name is its digest, so it is there whole or not at all, and two that hold the same are one. Beside the
 //! blobs are trees: for each release its files under their names, which are links to the blobs and take no space.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use tombolo_model::release::ReleasePath;
 use tombolo_model::{Digest, Release};
 
+use crate::disk::{Disk, Os, make_folder};
 use crate::error::{StoreError, at};
 
 /// A folder of blobs and trees.
 #[derive(Debug)]
 pub struct Blobs {
+    disk: Arc<dyn Disk>,
     blobs: PathBuf,
     trees: PathBuf,
     temporary: PathBuf,
@@ -31,18 +34,21 @@ impl Blobs {
     ///
     /// If the disk refuses.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_on(Arc::new(Os), folder)
+    }
+
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, StoreError> {
         let own = Self {
+            disk,
             blobs: folder.join("blobs"),
             trees: folder.join("trees"),
             temporary: folder.join("incoming"),
         };
         if own.temporary.exists() {
-            fs::remove_dir_all(&own.temporary).map_err(at("clear", &own.temporary))?;
+            own.disk.remove_folder(&own.temporary).map_err(at("clear", &own.temporary))?;
         }
         for folder in [&own.blobs, &own.trees, &own.temporary] {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true).mode(0o700);
-            builder.create(folder).map_err(at("make the folder", folder))?;
+            make_folder(&*own.disk, folder).map_err(at("make the folder", folder))?;
         }
         Ok(own)
     }
@@ -65,13 +71,34 @@ impl Blobs {
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// If it cannot be read, or is not what its name says.
     pub fn read(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(digest);
         match fs::read(&path) {
+            Ok(bytes) if Digest::of(&bytes) != *digest => {
+                let reason = format!("its bytes have the digest {}", Digest::of(&bytes));
+                Err(StoreError::Damaged { path, reason })
+            }
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at("read", &path)(error)),
+        }
+    }
+
+    /// Whether the blob is what its name says, without keeping it in memory.
+    ///
+    /// # Errors
+    ///
+    /// If it is not, or cannot be read.
+    pub fn verify(&self, digest: &Digest) -> Result<(), StoreError> {
+        let path = self.path(digest);
+        let mut hash = Sha256::new();
+        let read = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
+        read.map_err(at("read", &path))?;
+        let found = Digest::from_bytes(hash.finalize().into());
+        match found == *digest {
+            true => Ok(()),
+            false => Err(StoreError::Damaged { path, reason: format!("its bytes have the digest {found}") }),
         }
     }
 
@@ -82,19 +109,18 @@ impl Blobs {
     /// If the disk refuses.
     pub fn incoming(&self) -> Result<Incoming<'_>, StoreError> {
         let path = self.temporary_path();
-        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let file = file.map_err(at("write", &path))?;
-        Ok(Incoming { blobs: self, file, hash: Sha256::new(), bytes: 0, guard: Unwanted(path) })
+        let file = self.disk.create(&path).map_err(at("write", &path))?;
+        Ok(Incoming { blobs: self, file, hash: Sha256::new(), bytes: 0, guard: self.unwanted(path) })
     }
 
-    /// Writes a blob that is at hand.
+    /// Writes a blob that is at hand, also in place of one that was damaged.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest) {
+        if self.verify(&digest).is_err() {
             let mut incoming = self.incoming()?;
             incoming.write(bytes)?;
             incoming.keep(&digest)?;
@@ -112,22 +138,30 @@ impl Blobs {
         if tree.exists() {
             return Ok(tree);
         }
-        let new = Unwanted(self.temporary_path());
-        fs::create_dir(&new.0).map_err(at("make the folder", &new.0))?;
-        for (path, file) in &release.files {
-            let link = new.0.join(path.as_str());
-            if let Some(folder) = link.parent() {
-                fs::create_dir_all(folder).map_err(at("make the folder", folder))?;
-            }
-            fs::hard_link(self.path(&file.digest), &link).map_err(at("link", &link))?;
+        let new = self.unwanted(self.temporary_path());
+        // Those above come before those below.
+        let mut folders = BTreeSet::from([new.path.clone()]);
+        for path in release.files.keys().map(ReleasePath::as_str) {
+            folders.extend(path.match_indices('/').map(|(end, _)| new.path.join(&path[..end])));
         }
-        match fs::rename(&new.0, &tree) {
+        for folder in &folders {
+            self.disk.create_folder(folder).map_err(at("make the folder", folder))?;
+        }
+        for (path, file) in &release.files {
+            let link = new.path.join(path.as_str());
+            self.disk.link(&self.path(&file.digest), &link).map_err(at("link", &link))?;
+        }
+        // A tree that is there is whole: so its files are on the disk before it has its name.
+        for folder in folders.iter().rev() {
+            self.disk.sync_folder(folder).map_err(at("sync", folder))?;
+        }
+        match self.disk.rename_new(&new.path, &tree) {
             Ok(()) => {}
             // Somebody else made the same meanwhile.
             Err(_) if tree.exists() => return Ok(tree),
             Err(error) => return Err(at("make the folder", &tree)(error)),
         }
-        sync_folder(&self.trees)?;
+        self.disk.sync_folder(&self.trees).map_err(at("sync", &self.trees))?;
         Ok(tree)
     }
 
@@ -137,16 +171,16 @@ impl Blobs {
     ///
     /// If the disk refuses.
     pub fn remove_tree(&self, release: &Digest) -> Result<(), StoreError> {
-        let (tree, gone) = (self.trees.join(release.hex()), Unwanted(self.temporary_path()));
-        // In one step: a tree is whole or not there.
-        match fs::rename(&tree, &gone.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", &tree)(error)),
-            _ => Ok(()),
+        let (tree, gone) = (self.trees.join(release.hex()), self.unwanted(self.temporary_path()));
+        // In one step: a tree is whole or not there. And for good, before any blob of it goes.
+        match self.disk.rename(&tree, &gone.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.and_then(|()| self.disk.sync_folder(&self.trees)).map_err(at("remove", &tree)),
         }
     }
 
-    /// Removes every blob and every tree that is not to be kept and is older than `age_min`, as what is new may
-    /// be of a release that is on its way; how many blobs went, and their bytes.
+    /// Removes every blob and every tree that is not to be kept; how many blobs went, and their bytes. Nobody may
+    /// add any meanwhile.
     ///
     /// # Errors
     ///
@@ -155,7 +189,6 @@ impl Blobs {
         &self,
         is_kept: impl Fn(&Digest) -> bool,
         is_kept_tree: impl Fn(&Digest) -> bool,
-        age_min: Duration,
     ) -> Result<(u64, u64), StoreError> {
         for tree in named(&self.trees)?.into_iter().filter(|tree| !is_kept_tree(tree)) {
             self.remove_tree(&tree)?;
@@ -163,14 +196,8 @@ impl Blobs {
         let mut gone = (0, 0);
         for blob in named(&self.blobs)?.into_iter().filter(|blob| !is_kept(blob)) {
             let path = self.path(&blob);
-            let metadata = fs::metadata(&path).map_err(at("read", &path))?;
-            // A clock that was set back makes it look newer than it is, and it stays for longer.
-            let age = metadata.modified().ok().and_then(|written| written.elapsed().ok()).unwrap_or_default();
-            if age < age_min {
-                continue;
-            }
-            let bytes = metadata.len();
-            fs::remove_file(&path).map_err(at("remove", &path))?;
+            let bytes = fs::metadata(&path).map_err(at("read", &path))?.len();
+            self.disk.remove(&path).map_err(at("remove", &path))?;
             gone = (gone.0 + 1, gone.1 + bytes);
         }
         Ok(gone)
@@ -179,6 +206,10 @@ impl Blobs {
     fn temporary_path(&self) -> PathBuf {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         self.temporary.join(SERIAL.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    fn unwanted(&self, path: PathBuf) -> Unwanted {
+        Unwanted { disk: Arc::clone(&self.disk), path }
     }
 }
 
@@ -191,11 +222,6 @@ fn named(folder: &Path) -> Result<Vec<Digest>, StoreError> {
         found.extend(digest);
     }
     Ok(found)
-}
-
-/// So that what was renamed into it is there after a power cut.
-fn sync_folder(folder: &Path) -> Result<(), StoreError> {
-    File::open(folder).and_then(|open| open.sync_all()).map_err(at("sync", folder))
 }
 
 /// A blob on its way. Dropped before it is kept, nothing of it is left.
@@ -216,7 +242,8 @@ impl Incoming<'_> {
     pub fn write(&mut self, part: &[u8]) -> Result<(), StoreError> {
         self.hash.update(part);
         self.bytes += part.len() as u64;
-        self.file.write_all(part).map_err(at("write", &self.guard.0))
+        let path = &self.guard.path;
+        self.blobs.disk.write(&mut self.file, path, part).map_err(at("write", path))
     }
 
     /// How many bytes came so far.
@@ -235,23 +262,27 @@ impl Incoming<'_> {
         if found != *expected {
             return Err(StoreError::Digest { expected: *expected, found });
         }
-        file.sync_all().map_err(at("sync", &guard.0))?;
+        blobs.disk.sync(&file, &guard.path).map_err(at("sync", &guard.path))?;
         let path = blobs.path(expected);
-        fs::rename(&guard.0, &path).map_err(at("write", &path))?;
-        sync_folder(&blobs.blobs)
+        blobs.disk.rename(&guard.path, &path).map_err(at("write", &path))?;
+        blobs.disk.sync_folder(&blobs.blobs).map_err(at("sync", &blobs.blobs))
     }
 }
 
 /// A file or folder that is removed when this is dropped, if it is still there.
 #[derive(Debug)]
-struct Unwanted(PathBuf);
+struct Unwanted {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+}
 
 impl Drop for Unwanted {
     fn drop(&mut self) {
         // What is left is removed when the folder is opened the next time.
-        let _ = match self.0.is_dir() {
-            true => fs::remove_dir_all(&self.0),
-            false => fs::remove_file(&self.0),
+        let _ = match fs::symlink_metadata(&self.path) {
+            Ok(metadata) if metadata.is_dir() => self.disk.remove_folder(&self.path),
+            Ok(_) => self.disk.remove(&self.path),
+            Err(_) => return,
         };
     }
 }
@@ -288,6 +319,14 @@ mod tests {
         incoming.keep(&digest).unwrap();
         assert_eq!(blobs.read(&digest).unwrap().unwrap(), b"one two");
         assert_eq!(blobs.bytes(&digest), Some(7));
+        blobs.verify(&digest).unwrap();
+        fs::write(folder.path().join("blobs").join(digest.hex()), b"one twp").unwrap();
+        assert!(blobs.verify(&digest).is_err());
+        let reason = blobs.read(&digest).unwrap_err().to_string();
+        assert!(
+            reason.contains("is damaged") && reason.contains(&Digest::of(b"one twp").to_string()),
+            "{reason}"
+        );
 
         let mut wrong = blobs.incoming().unwrap();
         wrong.write(b"another").unwrap();
@@ -326,9 +365,7 @@ mod tests {
         let (kept, gone) = (blobs.put(b"kept").unwrap(), blobs.put(b"gone").unwrap());
         let (new, old) = (release(&[("a", b"kept")]), release(&[("a", b"gone")]));
         let (new_tree, old_tree) = (blobs.tree(&new).unwrap(), blobs.tree(&old).unwrap());
-        let sweep = |age| blobs.sweep(|blob| *blob == kept, |tree| *tree == new.digest(), age).unwrap();
-        assert_eq!(sweep(Duration::from_secs(600)), (0, 0), "it may be of a release that is on its way");
-        let swept = sweep(Duration::ZERO);
+        let swept = blobs.sweep(|blob| *blob == kept, |tree| *tree == new.digest()).unwrap();
         assert_eq!(swept, (1, 4));
         assert!(blobs.has(&kept) && !blobs.has(&gone));
         assert!(new_tree.join("a").exists() && !old_tree.exists());

@@ -25,7 +25,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The database could not be opened, read or written.
-    #[error("cannot {step} the key-value store")]
+    #[error("cannot {step} the database")]
     Database {
         /// The step, as a verb.
         step: &'static str,
@@ -44,6 +44,17 @@ pub enum StoreError {
     /// The file is as large as it may become; removing things goes on.
     #[error("the key-value store has as many bytes as it may")]
     Full,
+    /// What is left on the disk is the node's own.
+    #[error("the disk has {} MiB left, of which the node keeps {} for itself", free >> 20, floor.div_ceil(1 << 20))]
+    NoRoom {
+        /// Bytes that could be written.
+        free: u64,
+        /// Bytes of them that are kept.
+        floor: u64,
+    },
+    /// As many files are on the disk as it has room for, but for the node's own.
+    #[error("the disk has nearly as many files as it can have")]
+    NoFiles,
     /// A key or a value is longer than the store takes.
     #[error("a {what} of {bytes} bytes is too long: at most {bytes_max} are stored")]
     TooLong {
@@ -75,6 +86,14 @@ pub enum StoreError {
         /// The one this version reads.
         known: u64,
     },
+    /// A file is not as it was written.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A record is not as it was written.
     #[error("the registry is damaged: {reason}")]
     Record {
@@ -86,6 +105,20 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Whether it is for want of room that the disk refused.
+    pub fn is_disk_full(&self) -> bool {
+        let is_full = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        };
+        match self {
+            Self::Io { source, .. } => is_full(source),
+            Self::Database { source, .. } => matches!(&**source, redb::Error::Io(error) if is_full(error)),
+            _ => false,
+        }
+    }
+}
+
 /// Says, at the call that can fail, which step failed on which file.
 pub(crate) fn at(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Io { step, path: path.to_owned(), source }
@@ -94,4 +127,10 @@ pub(crate) fn at(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> S
 /// The same for a step on the database.
 pub(crate) fn database<E: Into<redb::Error>>(step: &'static str) -> impl FnOnce(E) -> StoreError {
     move |source| StoreError::Database { step, source: Box::new(source.into()) }
+}
+
+/// An error and its causes on one line, outermost first: `a: b: c`.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

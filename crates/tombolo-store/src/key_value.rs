@@ -6,14 +6,16 @@
 //! and a power cut as far as the disk keeps what it says it has synced.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{ReadableDatabase, TableDefinition, TableError};
 use tokio::sync::oneshot;
 use tombolo_model::{AppName, Digest};
 
+use crate::database::DatabaseFile;
+use crate::disk::{Disk, Os};
 use crate::error::{StoreError, at, database};
 use crate::writer::{Change, Outcome, Writer};
 
@@ -40,6 +42,12 @@ impl Namespace {
     }
 }
 
+/// The namespaces of an app: from the first, to what is behind them.
+pub(crate) fn of_app(app: &AppName) -> (String, String) {
+    // `0` comes behind `/`.
+    (format!("{app}/"), format!("{app}0"))
+}
+
 /// What became of a compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swap {
@@ -52,43 +60,9 @@ pub enum Swap {
 /// An open store. Cheap to clone; the file is closed with the last clone.
 #[derive(Clone)]
 pub struct KeyValue {
-    file: Arc<StoreFile>,
+    file: Arc<DatabaseFile>,
     writer: Arc<Writer>,
     bytes_max: Arc<AtomicU64>,
-}
-
-/// The database file. After an error of the disk the database takes nothing more until it is opened
-/// anew, so it is.
-pub(crate) struct StoreFile {
-    path: PathBuf,
-    /// `None` while it cannot be opened.
-    open: RwLock<Option<Arc<Database>>>,
-}
-
-impl StoreFile {
-    /// The database, opened again if it could not be when it was last tried.
-    pub(crate) fn database(&self) -> Result<Arc<Database>, StoreError> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match open {
-            Some(database) => Ok(database),
-            None => self.reopen(),
-        }
-    }
-
-    /// Closes the database and opens it anew; what was committed is there.
-    pub(crate) fn reopen(&self) -> Result<Arc<Database>, StoreError> {
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut old) = open.take() {
-            // Readers hold it for the time of one read, and no new one gets it.
-            while let Err(shared) = Arc::try_unwrap(old) {
-                old = shared;
-                std::thread::yield_now();
-            }
-        }
-        let database = Arc::new(Database::create(&self.path).map_err(crate::error::database("open"))?);
-        *open = Some(Arc::clone(&database));
-        Ok(database)
-    }
 }
 
 impl KeyValue {
@@ -98,19 +72,24 @@ impl KeyValue {
     ///
     /// If another process has it open, or it is no such store, or the disk refuses.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(at("make the folder", folder))?;
-        }
-        let database = Database::create(path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
-            error => database("open")(error),
-        })?;
-        let database = Arc::new(database);
-        // Made now, so that a reader never meets a database without the table.
-        let transaction = database.begin_write().map_err(crate::error::database("open"))?;
-        transaction.open_table(TABLE).map_err(crate::error::database("open"))?;
-        transaction.commit().map_err(crate::error::database("open"))?;
-        let file = Arc::new(StoreFile { path: path.to_owned(), open: RwLock::new(Some(database)) });
+        Self::open_on(Arc::new(Os), path)
+    }
+
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
+        // The table is made now, so that a reader never meets a database without it.
+        let file = Arc::new(DatabaseFile::open(disk, path, |open| {
+            let transaction = open.begin_read().map_err(database("open"))?;
+            match transaction.open_table(TABLE) {
+                // Nothing is written where nothing has to be: the disk may be full.
+                Ok(_) => return Ok(()),
+                Err(TableError::TableDoesNotExist(_)) => {}
+                Err(error) => return Err(database("open")(error)),
+            }
+            drop(transaction);
+            let transaction = open.begin_write().map_err(database("open"))?;
+            transaction.open_table(TABLE).map_err(database("open"))?;
+            transaction.commit().map_err(database("open"))
+        })?);
         let writer = Arc::new(Writer::start(Arc::clone(&file)));
         Ok(Self { file, writer, bytes_max: Arc::new(AtomicU64::new(u64::MAX)) })
     }
@@ -251,10 +230,34 @@ impl KeyValue {
         }
     }
 
+    /// Whether an app has keys, in whatever store.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn has_keys(&self, app: &AppName) -> Result<bool, StoreError> {
+        let open = self.file.database()?;
+        let transaction = open.begin_read().map_err(database("read"))?;
+        let table = transaction.open_table(TABLE).map_err(database("read"))?;
+        let (first, behind) = of_app(app);
+        let mut keys = table.range((first.as_str(), "")..(behind.as_str(), "")).map_err(database("read"))?;
+        keys.next().transpose().map_err(database("read")).map(|first| first.is_some())
+    }
+
+    /// Removes every key of an app, in all of its stores.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses; then nothing has changed.
+    pub async fn forget(&self, app: &AppName) -> Result<(), StoreError> {
+        self.change(&Namespace::new(app, ""), Change::Forget(app.clone())).await.map(drop)
+    }
+
     async fn change(&self, namespace: &Namespace, change: Change) -> Result<Outcome, StoreError> {
         let adds = match &change {
             Change::Put(entries) => entries.iter().any(|(_, value)| value.is_some()),
             Change::Increment { .. } | Change::Swap { .. } => true,
+            Change::Forget(_) => false,
         };
         let bytes_max = self.bytes_max.load(Ordering::Relaxed);
         if adds && bytes_max != u64::MAX {

@@ -62,6 +62,9 @@ pub struct ReleaseRecord {
     pub blobs: Vec<Digest>,
     /// Bytes of its files.
     pub bytes: u64,
+    /// Folders that they are in, its own included.
+    #[serde(default)]
+    pub folders: u64,
     /// What its components may do, in words that can be compared with those of another release.
     pub capabilities: BTreeSet<String>,
 }

@@ -1,20 +1,24 @@
 //! Apps, releases, tokens and the audit log: one file, every change a transaction that is on disk when it returns.
 
 mod check;
+mod holdings;
 mod oversee;
 
-use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tombolo_model::{AppKey, Digest, TenantName};
 
 pub use check::Found;
+pub use holdings::Holding;
 
-use crate::error::{StoreError, database};
-use crate::records::{Activation, AppRecord, ReleaseRecord, TokenRecord, UnixTime};
+use crate::database::DatabaseFile;
+use crate::disk::{Disk, Os};
+use crate::error::{StoreError, chain, database};
+use crate::records::{Activation, AppRecord, ReleaseRecord, Scope, TokenRecord, UnixTime};
 
 type Records = TableDefinition<'static, &'static str, &'static [u8]>;
 
@@ -29,10 +33,13 @@ const DOMAINS: Records = TableDefinition::new("domains");
 const VARIABLES: Records = TableDefinition::new("variables");
 /// What tenants may use together, by tenant.
 const QUOTAS: Records = TableDefinition::new("quotas");
-/// Which tenant sent which blob: `tenant/<hex>`.
+/// Which tenant sent which blob, `tenant/<hex>`, and its bytes: eight of them, the least significant first.
 const SENT: Records = TableDefinition::new("sent");
 const AUDIT: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("audit");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+
+/// Those of records.
+const TABLES: [Records; 7] = [APPS, RELEASES, TOKENS, DOMAINS, VARIABLES, QUOTAS, SENT];
 
 /// What this version writes. A file of a later one is refused, untouched.
 const FORMAT: u64 = 1;
@@ -41,7 +48,7 @@ const AUDIT_MAX: u64 = 100_000;
 
 /// An open registry.
 pub struct Registry {
-    database: Database,
+    file: DatabaseFile,
 }
 
 /// What became of an activation.
@@ -96,6 +103,28 @@ fn written<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("records are texts, numbers and lists of them")
 }
 
+/// Whether a database is a registry of this version, with every table.
+fn is_whole(open: &Database) -> Done<bool> {
+    let transaction = open.begin_read().map_err(database("open"))?;
+    let is_there = |opened: Result<(), TableError>| match opened {
+        Ok(()) => Ok(true),
+        Err(TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(database("open")(error)),
+    };
+    for table in TABLES {
+        if !is_there(transaction.open_table(table).map(drop))? {
+            return Ok(false);
+        }
+    }
+    if !is_there(transaction.open_table(AUDIT).map(drop))?
+        || !is_there(transaction.open_table(META).map(drop))?
+    {
+        return Ok(false);
+    }
+    let meta = transaction.open_table(META).map_err(database("open"))?;
+    Ok(meta.get("format").map_err(database("open"))?.is_some_and(|format| format.value() == FORMAT))
+}
+
 fn get<T: DeserializeOwned>(
     table: &impl ReadableTable<&'static str, &'static [u8]>,
     key: &str,
@@ -115,31 +144,34 @@ impl Registry {
     ///
     /// If another process has it open, it is damaged or of a later version, or the disk refuses.
     pub fn open(path: &Path) -> Done<Self> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(crate::error::at("make the folder", folder))?;
+        match Self::check(path)? {
+            Found::InUse => Err(StoreError::InUse { path: path.to_owned() }),
+            Found::Nothing | Found::Registry | Found::Cut => Self::open_on(Arc::new(Os), path),
         }
-        let open = Database::create(path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
-            error => database("open")(error),
-        })?;
-        let transaction = open.begin_write().map_err(database("open"))?;
-        {
-            let mut meta = transaction.open_table(META).map_err(database("open"))?;
-            let found = meta.get("format").map_err(database("open"))?.map(|format| format.value());
-            match found {
-                Some(FORMAT) => {}
-                Some(found) => {
-                    return Err(StoreError::Format { path: path.to_owned(), found, known: FORMAT });
-                }
-                None => drop(meta.insert("format", FORMAT).map_err(database("open"))?),
+    }
+
+    /// The same of a file that was checked.
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, path: &Path) -> Done<Self> {
+        let file = DatabaseFile::open(disk, path, |open| {
+            // A disk that is full lets a node start that has nothing to write.
+            if is_whole(open)? {
+                return Ok(());
             }
-            for table in [APPS, RELEASES, TOKENS, DOMAINS, VARIABLES, QUOTAS, SENT] {
+            let transaction = open.begin_write().map_err(database("open"))?;
+            let mut meta = transaction.open_table(META).map_err(database("open"))?;
+            let format = meta.get("format").map_err(database("open"))?.map(|format| format.value());
+            if let Some(found) = format.filter(|format| *format != FORMAT) {
+                return Err(StoreError::Format { path: path.to_owned(), found, known: FORMAT });
+            }
+            meta.insert("format", FORMAT).map_err(database("open"))?;
+            drop(meta);
+            for table in TABLES {
                 transaction.open_table(table).map_err(database("open"))?;
             }
             transaction.open_table(AUDIT).map_err(database("open"))?;
-        }
-        transaction.commit().map_err(database("open"))?;
-        Ok(Self { database: open })
+            transaction.commit().map_err(database("open"))
+        })?;
+        Ok(Self { file })
     }
 
     fn reading<T>(
@@ -147,7 +179,8 @@ impl Registry {
         table: Records,
         look: impl FnOnce(&redb::ReadOnlyTable<&'static str, &'static [u8]>) -> Done<T>,
     ) -> Done<T> {
-        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let open = self.file.database()?;
+        let transaction = open.begin_read().map_err(database("read"))?;
         look(&transaction.open_table(table).map_err(database("read"))?)
     }
 
@@ -171,13 +204,28 @@ impl Registry {
         table: Records,
         change: impl FnOnce(&redb::WriteTransaction, &mut Table<'_, &'static str, &'static [u8]>) -> Done<T>,
     ) -> Done<T> {
-        let transaction = self.database.begin_write().map_err(database("write"))?;
-        let done = {
+        self.changing(|transaction| {
             let mut table = transaction.open_table(table).map_err(database("write"))?;
-            change(&transaction, &mut table)?
-        };
-        transaction.commit().map_err(database("write"))?;
-        Ok(done)
+            change(transaction, &mut table)
+        })
+    }
+
+    /// Changes something in one transaction, or nothing.
+    fn changing<T>(&self, change: impl FnOnce(&redb::WriteTransaction) -> Done<T>) -> Done<T> {
+        let open = self.file.database()?;
+        let changed = open.begin_write().map_err(database("write")).and_then(|transaction| {
+            let done = change(&transaction)?;
+            transaction.commit().map_err(database("write"))?;
+            Ok(done)
+        });
+        drop(open);
+        if let Err(StoreError::Database { .. }) = &changed {
+            // It would refuse all that comes, also once the disk has room again.
+            if let Err(error) = self.file.reopen() {
+                tracing::error!("the registry is closed until it can be opened: {}", chain(&error));
+            }
+        }
+        changed
     }
 
     /// An app.
@@ -363,48 +411,6 @@ impl Registry {
             Ok(())
         })
     }
-
-    /// Every blob that a release has, and every release.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn needed(&self) -> Done<(Vec<Digest>, Vec<Digest>)> {
-        let releases: Vec<(String, ReleaseRecord)> = self.list(RELEASES, "")?;
-        let documents = releases.iter().filter_map(|(_, release)| release.blobs.first().copied()).collect();
-        Ok((releases.into_iter().flat_map(|(_, release)| release.blobs).collect(), documents))
-    }
-
-    /// Remembers that a tenant sent a blob. Only then may it be in a release of that tenant's: who knows a digest
-    /// alone does not get what it names.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn sent(&self, tenant: &TenantName, blob: &Digest) -> Done<()> {
-        self.writing(SENT, |_, sent| {
-            let key = format!("{tenant}/{}", blob.hex());
-            sent.insert(key.as_str(), [].as_slice()).map_err(database("write")).map(drop)
-        })
-    }
-
-    /// Those of `blobs` that a tenant did not send.
-    ///
-    /// # Errors
-    ///
-    /// If the disk refuses.
-    pub fn not_sent(&self, tenant: &TenantName, blobs: &[Digest]) -> Done<Vec<Digest>> {
-        self.reading(SENT, |sent| {
-            let mut missing = Vec::new();
-            for blob in blobs {
-                let key = format!("{tenant}/{}", blob.hex());
-                if sent.get(key.as_str()).map_err(database("read"))?.is_none() {
-                    missing.push(*blob);
-                }
-            }
-            Ok(missing)
-        })
-    }
 }
 
 impl AppRecord {
@@ -414,6 +420,16 @@ impl AppRecord {
             std::iter::once(&active.release).chain(active.split.iter().map(|split| &split.release))
         });
         served.chain(&self.previous).chain(&self.previews).any(|needed| needed == release)
+    }
+}
+
+impl Scope {
+    /// Whose it is; `None` is an admin's.
+    pub fn tenant(&self) -> Option<&TenantName> {
+        match self {
+            Self::Admin => None,
+            Self::Tenant { tenant } | Self::Deploy { tenant, .. } | Self::Read { tenant } => Some(tenant),
+        }
     }
 }
 

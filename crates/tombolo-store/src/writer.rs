@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableTable, Table};
 use tokio::sync::{mpsc, oneshot};
-use tombolo_model::Digest;
+use tombolo_model::{AppName, Digest};
 
-use crate::error::StoreError;
-use crate::key_value::{Namespace, StoreFile, TABLE};
+use crate::database::DatabaseFile;
+use crate::error::{StoreError, chain};
+use crate::key_value::{Namespace, TABLE, of_app};
 
 /// How long a commit waits for those that the last one answered, who are likely to have changed something else already.
 /// A commit takes several times as long, and a lone writer waits for nobody.
@@ -29,6 +30,8 @@ pub(crate) enum Change {
     Increment { key: String, delta: i64 },
     /// See [`crate::KeyValue::swap`].
     Swap { key: String, expected: Option<Digest>, value: Vec<u8> },
+    /// Removes every key of an app, in whatever store of it; the namespace counts for nothing.
+    Forget(AppName),
 }
 
 /// What became of a change.
@@ -55,7 +58,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(file: Arc<StoreFile>) -> Self {
+    pub(crate) fn start(file: Arc<DatabaseFile>) -> Self {
         let (requests, waiting) = mpsc::channel(QUEUE_MAX);
         let run = move || run(&file, waiting);
         let thread = thread::Builder::new().name("key-value-writer".into()).spawn(run);
@@ -84,7 +87,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(file: &StoreFile, mut waiting: mpsc::Receiver<Request>) {
+fn run(file: &DatabaseFile, mut waiting: mpsc::Receiver<Request>) {
     // How many the last commit answered.
     let mut last = 0;
     while let Some(first) = waiting.blocking_recv() {
@@ -103,7 +106,7 @@ fn run(file: &StoreFile, mut waiting: mpsc::Receiver<Request>) {
 }
 
 /// Applies a batch in one transaction and answers each of its requests.
-fn commit(file: &StoreFile, batch: Vec<Request>) {
+fn commit(file: &DatabaseFile, batch: Vec<Request>) {
     let changes: Vec<_> = batch.iter().map(|request| (&request.namespace, &request.change)).collect();
     let error = match file.database().and_then(|database| {
         apply_all(&database, &changes)
@@ -127,11 +130,6 @@ fn commit(file: &StoreFile, batch: Vec<Request>) {
     if let Err(error) = file.reopen() {
         tracing::error!("the key-value store is closed until it can be opened: {}", chain(&error));
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 type Refusal = &'static str;
@@ -183,6 +181,11 @@ fn apply(
             };
             table.insert(at, sum.to_le_bytes().as_slice())?;
             Ok(Ok(Outcome::Sum(sum)))
+        }
+        Change::Forget(app) => {
+            let (first, behind) = of_app(app);
+            table.retain_in((first.as_str(), "")..(behind.as_str(), ""), |_, _| false)?;
+            Ok(Ok(Outcome::Done))
         }
         Change::Swap { key, expected, value } => {
             let at = (namespace, key.as_str());

@@ -196,7 +196,7 @@ fn a_full_disk_costs_the_cache_and_nothing_else() {
     let sandbox = sandbox();
     sandbox.web_app("");
     let up = with_disk(&sandbox, &sandbox.cache(), "64k");
-    up.said("No space left on device");
+    up.said("the disk has 0 MiB left");
     assert_eq!(up.get("/").text(), "hello");
 }
 

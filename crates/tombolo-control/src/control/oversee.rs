@@ -25,6 +25,11 @@ use crate::stage::{Printed, Stage, Wanted};
 /// How often somebody without a good token gets into the audit log.
 const STRANGER_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Bytes of all variables of a tenant, of apps that are yet to come as well: they are in the node's own file.
+const VARIABLES_BYTES_MAX: u64 = 8 << 20;
+/// Tokens of a tenant, and of admins.
+const TOKENS_MAX: usize = 10_000;
+
 impl<S: Stage> Control<S> {
     /// Lets an app answer at a host, or no more.
     pub(crate) fn set_domain(&self, key: &AppKey, domain: &str, answers: bool) -> Answer<api::App> {
@@ -81,6 +86,12 @@ impl<S: Stage> Control<S> {
         self.app(key).map(|_| printed)
     }
 
+    /// The same, for something to be set in it.
+    pub(crate) fn key_value_to_set(&self, key: &AppKey, label: &str) -> Answer<(KeyValue, Namespace)> {
+        self.room(0)?;
+        self.key_value(key, label)
+    }
+
     /// A key-value store of an app, and what is the app's in it.
     pub(crate) fn key_value(&self, key: &AppKey, label: &str) -> Answer<(KeyValue, Namespace)> {
         self.app(key)?;
@@ -124,6 +135,15 @@ impl<S: Stage> Control<S> {
             )));
         }
         let sealed = value.map(|value| self.seal.seal(key, name, value));
+        let _alone = self.served();
+        if let Some(sealed) = &sealed {
+            let bytes = self.registry.variables_bytes(&key.tenant).map_err(|error| refuse::failed(&error))?;
+            if bytes + (name.len() + sealed.len()) as u64 > VARIABLES_BYTES_MAX {
+                let reason =
+                    format!("the variables of the tenant take {bytes} bytes, of {VARIABLES_BYTES_MAX}");
+                return Err(refuse::refused("the variable cannot be taken", vec![reason]));
+            }
+        }
         self.registry.set_variable(key, name, sealed.as_deref()).map_err(|error| refuse::failed(&error))
     }
 
@@ -138,6 +158,13 @@ impl<S: Stage> Control<S> {
         let digest = token_digest(&token);
         let expires = expires_in_s.map(|seconds| now().saturating_add(seconds));
         let record = TokenRecord { name, scope, created: now(), expires };
+        let _alone = self.served();
+        let all = self.registry.tokens().map_err(|error| refuse::failed(&error))?;
+        if all.iter().filter(|(_, token)| token.scope.tenant() == record.scope.tenant()).count() >= TOKENS_MAX
+        {
+            let reason = format!("there are {TOKENS_MAX}, as many as may be: revoke those that expired");
+            return Err(refuse::refused("the token cannot be made", vec![reason]));
+        }
         self.registry.add_token(&digest, &record).map_err(|error| refuse::failed(&error))?;
         Ok(api::MadeToken { id: id_of(&digest.hex()), token })
     }

@@ -26,11 +26,14 @@ impl<S: Stage> Control<S> {
         Ok(all.into_iter().find(|(name, _)| name == tenant).map(|(_, quotas)| quotas))
     }
 
-    /// Every tenant that has an app, or for which something was said.
+    /// Every tenant that has an app or sent files, or for which something was said.
     pub(crate) fn tenants(&self) -> Answer<Vec<api::TenantInfo>> {
         let failed = |error| refuse::failed(&error);
         let mut found = BTreeMap::<TenantName, Option<Quotas>>::new();
         for (AppKey { tenant, .. }, _) in self.registry.apps(None).map_err(failed)? {
+            found.entry(tenant).or_default();
+        }
+        for tenant in self.uploads.tenants() {
             found.entry(tenant).or_default();
         }
         for (tenant, quotas) in self.registry.quotas().map_err(failed)? {
@@ -47,8 +50,11 @@ impl<S: Stage> Control<S> {
 
     fn tenant_info(&self, name: TenantName, quotas: Option<Quotas>) -> Answer<api::TenantInfo> {
         let apps = self.registry.apps(Some(&name)).map_err(|error| refuse::failed(&error))?.len();
-        let usage =
-            api::TenantUsage { apps: u32::try_from(apps).unwrap_or(u32::MAX), ..self.stage.usage(&name) };
+        let usage = api::TenantUsage {
+            apps: u32::try_from(apps).unwrap_or(u32::MAX),
+            releases_bytes: self.uploads.bytes(&name),
+            ..self.stage.usage(&name)
+        };
         let has_usual_quotas = quotas.is_none();
         let quotas = quotas.unwrap_or_else(|| self.config.quotas.clone());
         Ok(api::TenantInfo { name, quotas, has_usual_quotas, usage })
@@ -94,6 +100,7 @@ impl<S: Stage> Control<S> {
             }
         }
         let kept = self.releases_max.load(Relaxed);
-        Ok(quotas.releases_max.map_or(kept, |max| kept.min(max as usize)))
+        // The one that is being added is kept, or it could not be activated.
+        Ok(quotas.releases_max.map_or(kept, |max| kept.min(max as usize)).max(1))
     }
 }

@@ -4,9 +4,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use serde::Deserialize;
 use tombolo_api::{Activate, App, Preview, Problem, ReleaseInfo, Split};
 use tombolo_model::release::DOCUMENT_BYTES_MAX;
-use tombolo_model::{AppKey, Digest};
+use tombolo_model::{AppKey, Digest, TenantName};
 use tombolo_store::records::{EventKind, EventRecord};
 
 use super::read::{Asked, At, Sent, named, whole};
@@ -48,22 +49,36 @@ pub(crate) async fn app<S: Stage>(
     Ok(Json(work(&control, move |control| control.app(&key)).await?))
 }
 
-/// Serve an app no more, and forget its releases and variables
+/// What goes with an app.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Removal {
+    /// Whose app it is: that of the token if it has one, else `default`.
+    #[param(value_type = Option<String>)]
+    tenant: Option<TenantName>,
+    /// Whether what it keeps in stores goes too: if not, an app that keeps something stays.
+    with_data: Option<bool>,
+}
+
+/// Serve an app no more, and forget its releases, variables and lines
 ///
-/// What it kept in its stores stays.
+/// What it keeps in key-value stores and SQLite databases goes with it, if that is meant. If it is not and there is
+/// something, nothing happens and the answer is 422, with what there is.
 #[utoipa::path(
-    delete, path = "/v1/apps/{app}", tag = "apps", params(("app" = String, Path), Of),
+    delete, path = "/v1/apps/{app}", tag = "apps", params(("app" = String, Path), Removal),
     responses((status = 204), (status = "default", body = Problem))
 )]
 pub(crate) async fn remove<S: Stage>(
     State(control): Node<S>,
     principal: Principal,
     At(app): At<String>,
-    Asked(of): Asked<Of>,
+    Asked(Removal { tenant, with_data }): Asked<Removal>,
 ) -> Done<(StatusCode, Extension<EventRecord>)> {
-    let key = principal.app(of.tenant, named(&app)?, Action::Manage)?;
+    let key = principal.app(tenant, named(&app)?, Action::Manage)?;
+    let with_data = with_data.unwrap_or(false);
     let event = about(EventKind::AppRemoved, &key, None, String::new());
-    work(&control, move |control| control.remove_app(&key)).await?;
+    work(&control, move |control| control.remove_app(&key, with_data)).await?;
     Ok((StatusCode::NO_CONTENT, Extension(event)))
 }
 

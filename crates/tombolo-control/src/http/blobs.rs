@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tombolo_api::{Blobs, MissingBlobs, Problem};
 use tombolo_model::release::{FILE_BYTES_MAX, FILES_MAX};
 use tombolo_model::{Digest, TenantName};
-use tombolo_store::StoreError;
 
 use super::read::{Asked, At, named, parsed, part, whole};
 use super::{Done, Node, Of, work};
@@ -84,11 +83,14 @@ pub(crate) async fn send<S: Stage>(
     if length.is_some_and(|length| length > FILE_BYTES_MAX) {
         return Err(too_large().into());
     }
+    // Asked before the first byte is: a client that waits for that learns why there is none to send.
+    let whose = tenant.clone();
+    work(&control, move |control| control.may_receive(&whose, length)).await?;
     // A few parts on their way: who sends does not wait for each write, and does not fill the memory either.
     let (parts, coming) = mpsc::channel(4);
     let writer = tokio::task::spawn_blocking({
         let control = Arc::clone(&control);
-        move || write(&control, &tenant, &digest, coming)
+        move || write(&control, &tenant, &digest, length, coming)
     });
     let mut bytes = 0;
     let sent = loop {
@@ -117,25 +119,21 @@ pub(crate) async fn send<S: Stage>(
     Ok(StatusCode::CREATED)
 }
 
-/// Writes a file as its parts come. Only an end that is said is one.
+/// Writes a file as its parts come, of which the head said the length or not. Only an end that is said is one.
 fn write<S: Stage>(
     control: &Control<S>,
     tenant: &TenantName,
     digest: &Digest,
+    length: Option<u64>,
     mut parts: mpsc::Receiver<Option<Bytes>>,
 ) -> Answer<()> {
-    let failed = |error: StoreError| match error {
-        StoreError::Digest { .. } => refuse::bad_request(error.to_string()),
-        error => refuse::failed(&error),
-    };
-    let mut incoming = control.blobs().incoming().map_err(failed)?;
+    let mut receiving = control.receive(tenant, length)?;
     loop {
         match parts.blocking_recv() {
-            Some(Some(part)) => incoming.write(&part).map_err(failed)?,
+            Some(Some(part)) => receiving.write(&part)?,
             Some(None) => break,
             None => return Err(refuse::bad_request("the body ends before its end")),
         }
     }
-    incoming.keep(digest).map_err(failed)?;
-    control.sent(tenant, digest)
+    receiving.keep(digest)
 }

@@ -109,7 +109,7 @@ pub(crate) async fn put<S: Stage>(
     body: Body,
 ) -> Done<StatusCode> {
     let app = principal.app(of.tenant, named(&app)?, Action::Deploy)?;
-    let (values, namespace) = work(&control, move |control| control.key_value(&app, &store)).await?;
+    let (values, namespace) = work(&control, move |control| control.key_value_to_set(&app, &store)).await?;
     let value = whole(body, VALUE_BYTES_MAX).await?;
     values.set(&namespace, key, value.into()).await.map_err(|error| not_set(&error))?;
     Ok(StatusCode::NO_CONTENT)

@@ -27,6 +27,25 @@ fn two_namespaces_share_nothing() {
     assert_eq!(store.keys(&one, None, 10).unwrap(), ["k"]);
 }
 
+/// Names that begin alike are other apps'.
+#[test]
+fn of_an_app_that_is_forgotten_nothing_is_left_and_of_others_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let app = |name: &str| name.parse::<AppName>().unwrap();
+    let all = [("shop", "a"), ("shop", "b"), ("shop-2", "a"), ("sho", "a"), ("shop0", "a"), ("shop.x", "a")];
+    for (name, label) in all {
+        run(store.set(&Namespace::new(&app(name), label), "k".into(), b"1".to_vec())).unwrap();
+    }
+    assert!(store.has_keys(&app("shop")).unwrap() && !store.has_keys(&app("sh")).unwrap());
+    run(store.forget(&app("shop"))).unwrap();
+    assert!(!store.has_keys(&app("shop")).unwrap());
+    for (name, label) in all {
+        let left = store.keys(&Namespace::new(&app(name), label), None, 10).unwrap().len();
+        assert_eq!(left, usize::from(name != "shop"), "{name}/{label}");
+    }
+}
+
 #[test]
 fn keys_come_in_pages() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,14 @@
 //! Whether a registry can be opened, without opening it for changes.
 
+use std::fs;
 use std::path::Path;
 
-use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
+use redb::backends::InMemoryBackend;
+use redb::{Builder, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageBackend, TableError};
 
 use super::{Done, FORMAT, META, Registry};
-use crate::error::{StoreError, database};
+use crate::database::unhurt;
+use crate::error::{StoreError, at};
 
 /// What [`Registry::check`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,33 +24,49 @@ pub enum Found {
 }
 
 impl Registry {
-    /// Whether [`Registry::open`] would open `path`, as far as that can be told without changing it.
+    /// Whether [`Registry::open`] would open `path`, as far as that can be told without changing it: all of it is
+    /// read, and opened in memory.
     ///
     /// # Errors
     ///
     /// If it is damaged or of a later version, or the disk refuses.
     pub fn check(path: &Path) -> Done<Found> {
-        if !path.try_exists().map_err(crate::error::at("look for", path))? {
+        if !path.try_exists().map_err(at("look for", path))? {
             return Ok(Found::Nothing);
         }
-        let open = match ReadOnlyDatabase::open(path) {
-            Ok(open) => open,
+        let found = match unhurt(path, || ReadOnlyDatabase::open(path))? {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Ok(Found::InUse),
             // A process that had it open was ended. Whoever opens it repairs it.
-            Err(DatabaseError::RepairAborted) => return Ok(Found::Cut),
-            Err(error) => return Err(database("open")(error)),
+            Err(DatabaseError::RepairAborted) => Found::Cut,
+            // What is wrong shows below.
+            _ => Found::Registry,
         };
-        let transaction = open.begin_read().map_err(database("open"))?;
-        let meta = match transaction.open_table(META) {
-            Ok(meta) => meta,
+        let bytes = fs::read(path).map_err(at("read", path))?;
+        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        if bytes.is_empty() {
+            return Err(damaged("it is empty".to_owned()));
+        }
+        let format = unhurt(path, || format_of(&bytes))?.map_err(|error| damaged(error.to_string()))?;
+        match format {
             // Ended before its first commit.
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Found::Nothing),
-            Err(error) => return Err(database("open")(error)),
-        };
-        match meta.get("format").map_err(database("open"))?.map(|format| format.value()) {
-            Some(FORMAT) | None => Ok(Found::Registry),
+            None => Ok(Found::Nothing),
+            Some(FORMAT) => Ok(found),
             Some(found) => Err(StoreError::Format { path: path.to_owned(), found, known: FORMAT }),
         }
+    }
+}
+
+/// The format of a registry of these bytes, every page of which is as it was written; `None` if it says none.
+fn format_of(bytes: &[u8]) -> Result<Option<u64>, redb::Error> {
+    let memory = InMemoryBackend::new();
+    memory.set_len(bytes.len() as u64)?;
+    memory.write(0, bytes)?;
+    let open = Builder::new().set_check_integrity_on_open(true).create_with_backend(memory)?;
+    let transaction = open.begin_read()?;
+    match transaction.open_table(META) {
+        Ok(meta) => Ok(meta.get("format")?.map(|format| format.value())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

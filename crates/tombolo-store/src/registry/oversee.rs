@@ -147,24 +147,40 @@ impl Registry {
         })
     }
 
+    /// Bytes of all variables of a tenant, sealed and with their names.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn variables_bytes(&self, tenant: &TenantName) -> Done<u64> {
+        self.reading(VARIABLES, |variables| {
+            let own = range(tenant.as_str());
+            let mut bytes = 0;
+            for entry in
+                variables.range::<&str>(own.start.as_str()..own.end.as_str()).map_err(database("read"))?
+            {
+                let (key, value) = entry.map_err(database("read"))?;
+                bytes += (key.value().len() + value.value().len()) as u64;
+            }
+            Ok(bytes)
+        })
+    }
+
     /// Adds a line to the audit log; its number.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
     pub fn audit(&self, record: &AuditRecord) -> Done<u64> {
-        let transaction = self.database.begin_write().map_err(database("write"))?;
-        let number = {
+        self.changing(|transaction| {
             let mut audit = transaction.open_table(AUDIT).map_err(database("write"))?;
             let last = audit.last().map_err(database("write"))?.map_or(0, |(number, _)| number.value());
             audit.insert(last + 1, written(record).as_slice()).map_err(database("write"))?;
             if let Some(oldest) = (last + 1).checked_sub(AUDIT_MAX) {
                 audit.remove(oldest).map_err(database("write"))?;
             }
-            last + 1
-        };
-        transaction.commit().map_err(database("write"))?;
-        Ok(number)
+            Ok(last + 1)
+        })
     }
 
     /// The last lines of the audit log that `wanted` takes, the last first.
@@ -177,7 +193,8 @@ impl Registry {
         count_max: usize,
         wanted: impl Fn(&AuditRecord) -> bool,
     ) -> Done<Vec<(u64, AuditRecord)>> {
-        let transaction = self.database.begin_read().map_err(database("read"))?;
+        let open = self.file.database()?;
+        let transaction = open.begin_read().map_err(database("read"))?;
         let audit = transaction.open_table(AUDIT).map_err(database("read"))?;
         let mut found = Vec::new();
         for entry in audit.iter().map_err(database("read"))?.rev() {

@@ -1,6 +1,5 @@
 use super::*;
-use crate::records::AuditRecord;
-use crate::records::{Scope, SplitRecord};
+use crate::records::{AuditRecord, SplitRecord};
 use proptest::prelude::*;
 
 fn open() -> (tempfile::TempDir, Registry) {
@@ -25,6 +24,7 @@ fn release(blob: u64) -> ReleaseRecord {
         version: None,
         blobs: vec![digest(blob)],
         bytes: 8,
+        folders: 1,
         capabilities: Default::default(),
     }
 }
@@ -99,8 +99,8 @@ fn what_is_served_and_where_a_rollback_leads_outlive_retention() {
     registry.retain_releases(&shop, 4).unwrap();
     let left: Vec<u64> = registry.releases(&shop).unwrap().iter().map(|(_, record)| record.number).collect();
     assert_eq!(left, [10, 9, 8, 7, 3, 2, 1]);
-    let (blobs, documents) = registry.needed().unwrap();
-    assert_eq!((blobs.len(), documents.len()), (7, 7));
+    let holding = &registry.holdings().unwrap()[&shop.tenant];
+    assert_eq!((holding.needed.len(), holding.releases.len(), holding.folders), (7, 7, 7));
 }
 
 #[test]
@@ -124,6 +124,8 @@ fn variables_are_an_app_s_own() {
     registry.set_variable(&shop, "colour", Some(b"sealed")).unwrap();
     assert_eq!(registry.variables(&shop).unwrap(), [("colour".to_owned(), b"sealed".to_vec())]);
     assert!(registry.variables(&other).unwrap().is_empty());
+    let bytes = |tenant: &str| registry.variables_bytes(&tenant.parse().unwrap()).unwrap();
+    assert_eq!((bytes("a"), bytes("b")), (("a/shop/colour".len() + "sealed".len()) as u64, 0));
     assert!(registry.set_variable(&shop, "colour", None).unwrap());
     assert!(!registry.set_variable(&shop, "colour", None).unwrap());
 }
@@ -132,21 +134,42 @@ fn variables_are_an_app_s_own() {
 fn a_blob_is_the_tenants_who_sent_it() {
     let (_folder, registry) = open();
     let (ada, bob): (TenantName, TenantName) = ("ada".parse().unwrap(), "bob".parse().unwrap());
-    registry.sent(&ada, &digest(1)).unwrap();
+    assert!(registry.sent(&ada, &digest(1), 8).unwrap() && !registry.sent(&ada, &digest(1), 8).unwrap());
     assert_eq!(registry.not_sent(&ada, &[digest(1), digest(2)]).unwrap(), [digest(2)]);
     assert_eq!(registry.not_sent(&bob, &[digest(1)]).unwrap(), [digest(1)]);
+
+    registry.add_release(&key("bob/shop"), &digest(3), release(3)).unwrap();
+    // As an earlier version wrote it.
+    registry
+        .writing(SENT, |_, sent| {
+            sent.insert(format!("bob/{}", digest(4).hex()).as_str(), [].as_slice()).unwrap();
+            Ok(())
+        })
+        .unwrap();
+    let holdings = registry.holdings().unwrap();
+    assert_eq!(holdings[&ada].blobs().collect::<Vec<_>>(), [(&digest(1), Some(8))]);
+    let theirs: std::collections::HashMap<_, _> = holdings[&bob].blobs().collect();
+    assert_eq!(theirs, [(&digest(3), None), (&digest(4), None)].into());
+    registry.forget_sent(&[(ada.clone(), digest(1)), (ada.clone(), digest(9))]).unwrap();
+    assert_eq!(registry.not_sent(&ada, &[digest(1)]).unwrap(), [digest(1)]);
+    assert!(!registry.holdings().unwrap().contains_key(&ada));
 }
 
 #[test]
 fn a_registry_of_a_later_version_is_refused_untouched() {
     let (folder, registry) = open();
     let path = folder.path().join("registry.redb");
-    let transaction = registry.database.begin_write().unwrap();
-    transaction.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
-    transaction.commit().unwrap();
+    registry
+        .changing(|transaction| {
+            transaction.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
+            Ok(())
+        })
+        .unwrap();
     drop(registry);
+    let before = std::fs::read(&path).unwrap();
     let reason = Registry::open(&path).err().unwrap().to_string();
     assert!(reason.contains("a later version wrote it"), "{reason}");
+    assert!(std::fs::read(&path).unwrap() == before, "untouched");
 }
 
 #[test]
@@ -162,10 +185,11 @@ fn the_audit_log_tells_the_last_lines_first() {
         tenant: None,
     };
     for at in 0..5 {
-        registry.audit(&line(at, if at % 2 == 0 { "ada" } else { "bob" })).unwrap();
+        // By a clock that is set back: numbers say which came first.
+        registry.audit(&line(10 - at, if at % 2 == 0 { "ada" } else { "bob" })).unwrap();
     }
     let found = registry.audited(2, |line| line.who == "ada").unwrap();
-    assert_eq!(found.iter().map(|(number, line)| (*number, line.at)).collect::<Vec<_>>(), [(5, 4), (3, 2)]);
+    assert_eq!(found.iter().map(|(number, line)| (*number, line.at)).collect::<Vec<_>>(), [(5, 6), (3, 8)]);
 }
 
 proptest! {

@@ -11,9 +11,16 @@ use super::session::{At, Environment};
 use super::{ago, json, no_app, told};
 use crate::failure::Failure;
 
-/// List the apps of a node
+/// List the apps of a node, or remove one
+///
+/// Examples:
+///   tombolo apps
+///   tombolo apps remove shop
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub(crate) struct Apps {
+    #[command(subcommand)]
+    remove: Option<Removal>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -21,8 +28,45 @@ pub(crate) struct Apps {
     at: At,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Removal {
+    /// Serve an app no more, and remove its releases, variables and lines
+    ///
+    /// One that keeps something in key-value stores or SQLite databases stays, and what it keeps is said.
+    Remove {
+        /// The app
+        app: SiteName,
+        /// Remove what it keeps in stores too; nothing brings it back
+        #[arg(long)]
+        with_data: bool,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+impl Removal {
+    fn run(self, environment: &Environment, to: &mut impl Write) -> Result<ExitCode, Failure> {
+        let Self::Remove { app, with_data, at } = self;
+        let client = at.client(environment)?;
+        let data = if with_data { "?with_data=true" } else { "" };
+        client.delete(&format!("/v1/apps/{app}{data}")).map_err(|refusal| match refusal {
+            super::client::Refusal::Problem(problem) if problem.status == 422 && !with_data => {
+                Failure::new(problem.to_string())
+                    .hint("if that is to go as well: the same with `--with-data`".to_owned())
+            }
+            super::client::Refusal::Problem(problem) if problem.status == 404 => no_app(&app),
+            other => other.into(),
+        })?;
+        told(writeln!(to, "{app} is removed"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 impl Apps {
     pub(crate) fn run(self, environment: &Environment, to: &mut impl Write) -> Result<ExitCode, Failure> {
+        if let Some(removal) = self.remove {
+            return removal.run(environment, to);
+        }
         let client = self.at.client(environment)?;
         let apps: Vec<App> = client.get("/v1/apps")?;
         if self.json {

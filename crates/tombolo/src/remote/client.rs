@@ -19,6 +19,8 @@ use crate::failure::Failure;
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer may take: a release is compiled before it is answered.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
+/// Bytes of a file that is asked for before it is sent: one round trip more is little then.
+const LARGE_BYTES: u64 = 256 << 10;
 /// Bytes of an answer.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
@@ -195,7 +197,12 @@ impl Client {
             |error| Refusal::Other(Failure::new(format!("cannot read `{}`: {error}", path.display())));
         let file = File::open(path).map_err(unread)?;
         let request = self.agent.put(self.address(&format!("/v1/blobs/{digest}")));
-        let request = request.header("authorization", self.bearer()).content_type("application/octet-stream");
+        let mut request =
+            request.header("authorization", self.bearer()).content_type("application/octet-stream");
+        if file.metadata().map_err(unread)?.len() > LARGE_BYTES {
+            // A node that does not take it says so before it comes.
+            request = request.header("expect", "100-continue");
+        }
         self.body(request.send(file)).map(drop)
     }
 

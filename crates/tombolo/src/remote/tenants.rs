@@ -68,6 +68,9 @@ struct Said {
     /// Size of each file that apps keep: the key-value store, and each SQLite database
     #[arg(long, value_name = "MIB")]
     store_mib: Option<u64>,
+    /// What releases take on the disk, with files that were sent and that no release names yet
+    #[arg(long, value_name = "MIB")]
+    releases_mib: Option<u64>,
     /// Apps
     #[arg(long = "apps", value_name = "COUNT")]
     apps: Option<u32>,
@@ -84,6 +87,7 @@ impl Said {
             cpu_ms_per_s_max: self.cpu_ms_per_s,
             outbound_connections_max: self.outbound_connections,
             store_mib_max: self.store_mib,
+            releases_mib_max: self.releases_mib,
             apps_max: self.apps,
             releases_max: self.releases,
         }
@@ -119,7 +123,7 @@ impl Tenants {
             told(writeln!(
                 to,
                 "{name}{usual}\n  apps      {}\n  requests  {}\n  memory    {} MiB\n  cpu       {} ms so far{}\n  \
-                 stores    {} MiB{}",
+                 stores    {} MiB{}\n  releases  {} MiB",
                 of(usage.apps.to_string(), number(quotas.apps_max)),
                 of(usage.requests.to_string(), number(quotas.concurrency_max)),
                 of(mib(usage.memory_bytes), quotas.memory_mib_max.map(|mib| mib.to_string())),
@@ -130,6 +134,7 @@ impl Tenants {
                     .unwrap_or_default(),
                 mib(usage.store_bytes),
                 quotas.store_mib_max.map(|most| format!(", each at most {most}")).unwrap_or_default(),
+                of(mib(usage.releases_bytes), quotas.releases_mib_max.map(|mib| mib.to_string())),
             ))?;
         }
         Ok(ExitCode::SUCCESS)

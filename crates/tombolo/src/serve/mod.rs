@@ -91,6 +91,7 @@ impl Serve {
             domain: settings.domain.clone(),
             private: settings.private,
             quotas: settings.quotas.clone(),
+            uploads_kept: settings.uploads_kept,
             lines: match self.log {
                 Format::Text => Lines::Text,
                 Format::Json => Lines::Json,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tombolo_model::Quotas;
 use tombolo_model::access_log::{AccessLogConfig, AccessLogTo};
@@ -39,6 +40,10 @@ pub(super) struct Options {
     /// Releases of an app that are kept, besides what is served [default: 20]
     #[arg(long, value_name = "COUNT")]
     releases_max: Option<usize>,
+    /// Seconds that files which no release names are kept after they were last sent or asked for: a release that is
+    /// being sent needs them [default: 3600]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    uploads_kept_s: Option<u64>,
     #[command(flatten)]
     access_log: AccessLogOptions,
     #[command(flatten)]
@@ -77,6 +82,7 @@ pub(super) struct Settings {
     pub(super) domain: String,
     pub(super) private: PrivateNetworks,
     pub(super) releases_max: usize,
+    pub(super) uploads_kept: Duration,
     /// Of tenants for which nothing else was said.
     pub(super) quotas: Quotas,
     pub(super) tls: Option<Tls>,
@@ -116,6 +122,7 @@ impl Options {
                 _ => PrivateNetworks::Refused,
             },
             releases_max: self.releases_max.or(file.releases_max).unwrap_or(20),
+            uploads_kept: Duration::from_secs(self.uploads_kept_s.or(file.uploads_kept_s).unwrap_or(3600)),
             quotas: file.quotas,
             tls: self.tls.settings(file.tls)?,
             access_log: self.access_log.config(file.access_log)?,
@@ -194,6 +201,7 @@ impl Settings {
         keep("control", &mut self.control, &running.control, &mut kept);
         keep("domain", &mut self.domain, &running.domain, &mut kept);
         keep("private_networks", &mut self.private, &running.private, &mut kept);
+        keep("uploads_kept_s", &mut self.uploads_kept, &running.uploads_kept, &mut kept);
         keep("quotas", &mut self.quotas, &running.quotas, &mut kept);
         keep("access_log", &mut self.access_log, &running.access_log, &mut kept);
         match (&mut self.tls, &running.tls) {

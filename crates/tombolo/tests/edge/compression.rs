@@ -37,9 +37,13 @@ fn a_client_gets_the_encoding_that_it_likes() {
         assert_eq!((encoding(&plain), plain.text() == text), (None, true), "{path}");
         assert_eq!(plain.header("vary"), Some("accept-encoding"));
         let tag = plain.header("etag").unwrap().to_owned();
-        for (accepted, expected) in
-            [("gzip", "gzip"), ("br", "br"), ("zstd", "zstd"), ("gzip, deflate, br", "br"), ("br;q=0.1, *", "zstd")]
-        {
+        for (accepted, expected) in [
+            ("gzip", "gzip"),
+            ("br", "br"),
+            ("zstd", "zstd"),
+            ("gzip, deflate, br", "br"),
+            ("br;q=0.1, *", "zstd"),
+        ] {
             let answer = get(&up, path, &[&format!("accept-encoding: {accepted}")]);
             assert_eq!((answer.status, encoding(&answer)), (200, Some(expected)), "{path}");
             assert!(

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
 mod config;
+mod disk;
 mod events;
+mod folders;
 mod keeping;
 mod logs;
 mod manager;
