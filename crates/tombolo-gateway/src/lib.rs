@@ -32,6 +32,8 @@ mod wire;
 
 pub use accept::{Drain, Gateway};
 pub use assets::Assets;
+#[doc(hidden)]
+pub use assets::fuzzed;
 pub use config::GatewayConfig;
 pub use counts::{BOUNDS_US, Counted, Counts, STATUSES};
 pub use front::{Doors, Front, Hsts, Redirect};
