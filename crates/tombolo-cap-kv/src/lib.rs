@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::{Egress, tls};
 use tombolo_model::{AppName, Component, Configuration, KeyValueStore};
 use tombolo_redis::{Address, Connector, Pool};
@@ -122,9 +122,11 @@ impl HasData for HasKv {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let (view, table, memory) = guest.view_and_memory::<View>(access);
-    Host { view, table, memory }
+impl FromGuest for HasKv {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let (view, table, memory) = guest.view_and_memory::<View>(access);
+        Host { view, table, memory }
+    }
 }
 
 impl Capability for Kv {
@@ -151,10 +153,7 @@ impl Capability for Kv {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasKv>();
         spin1::key_value::add_to_linker_instance::<_, HasKv>(
             &mut access.instance(linker, "fermyon:spin/key-value")?,
             host,

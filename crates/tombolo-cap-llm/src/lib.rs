@@ -13,7 +13,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component, Configuration, LlmCompute};
 use wasmtime::component::{HasData, Linker};
@@ -39,9 +39,11 @@ impl HasData for HasLlm {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let (view, _, memory) = guest.view_and_memory::<View>(access);
-    Host { view, memory }
+impl FromGuest for HasLlm {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let (view, _, memory) = guest.view_and_memory::<View>(access);
+        Host { view, memory }
+    }
 }
 
 impl Capability for Llm {
@@ -57,10 +59,7 @@ impl Capability for Llm {
     }
 
     fn link(&self, _: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasLlm>();
         spin1::llm::add_to_linker_instance::<_, HasLlm>(
             &mut access.instance(linker, "fermyon:spin/llm")?,
             host,

@@ -13,7 +13,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
@@ -39,11 +39,13 @@ impl HasData for HasMqtt {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let meter = Arc::clone(guest.meter());
-    let (view, table, memory) = guest.view_and_memory::<View>(access);
-    let account = Account { meter, memory: memory.clone() };
-    Host { view, table, account }
+impl FromGuest for HasMqtt {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let meter = Arc::clone(guest.meter());
+        let (view, table, memory) = guest.view_and_memory::<View>(access);
+        let account = Account { meter, memory: memory.clone() };
+        Host { view, table, account }
+    }
 }
 
 impl Capability for Mqtt {
@@ -63,10 +65,7 @@ impl Capability for Mqtt {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasMqtt>();
         spin2::mqtt::add_to_linker_instance::<_, HasMqtt>(
             &mut access.instance(linker, "fermyon:spin/mqtt@2.0.0")?,
             host,

@@ -22,7 +22,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_egress::idle::Idle;
 use tombolo_model::networking::Protocol;
@@ -50,10 +50,12 @@ impl HasData for HasMysql {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>(access);
-    Host { view, table, account }
+impl FromGuest for HasMysql {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
+        let (view, table) = guest.view::<View>(access);
+        Host { view, table, account }
+    }
 }
 
 impl Capability for Mysql {
@@ -73,10 +75,7 @@ impl Capability for Mysql {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasMysql>();
         // Its types are linked with PostgreSQL's; types alone need not be.
         spin1::mysql::add_to_linker_instance::<_, HasMysql>(
             &mut access.instance(linker, "fermyon:spin/mysql")?,

@@ -29,7 +29,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_egress::idle::Idle;
 use tombolo_model::networking::Protocol;
@@ -57,10 +57,12 @@ impl HasData for HasPostgres {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>(access);
-    Host { view, table, account }
+impl FromGuest for HasPostgres {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
+        let (view, table) = guest.view::<View>(access);
+        Host { view, table, account }
+    }
 }
 
 impl Capability for Postgres {
@@ -94,10 +96,7 @@ impl Capability for Postgres {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasPostgres>();
         spin1::rdbms_types::add_to_linker_instance::<_, HasPostgres>(
             &mut access.instance(linker, "fermyon:spin/rdbms-types")?,
             host,
@@ -149,5 +148,7 @@ pub fn is_address(text: &str) -> bool {
     address::Address::parse(text).is_ok()
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

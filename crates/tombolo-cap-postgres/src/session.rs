@@ -16,6 +16,7 @@ use crate::encode::{Encoded, encode};
 use crate::link::{Link, said};
 use crate::refusal::Refusal;
 use crate::rows::{self, Rows};
+use crate::tap::Stopped;
 use crate::value::{Column, Kind, Row, Value, row_bytes};
 
 /// A connection that a guest has. Given back when it is dropped.
@@ -128,6 +129,17 @@ impl Session {
         let mut busy = self.begin(memory).await?;
         let statement = busy.prepare(&sql).await?;
         let parameters = busy.encode(&statement, parameters)?;
+        // A name of a type is there once, and each of its columns has it: so this is asked for before.
+        let bytes = |column: &tokio_postgres::Column| {
+            (size_of::<Column>() + column.name().len() + column.type_().name().len()) as u64
+        };
+        let held = match memory.take(2 * statement.columns().iter().map(bytes).sum::<u64>()) {
+            Ok(held) => held,
+            Err(exceeded) => {
+                busy.close("a result was too large");
+                return Err(Refusal::too_large(&exceeded));
+            }
+        };
         let column = |column: &tokio_postgres::Column| Column {
             name: column.name().to_owned(),
             kind: Kind::of(column.type_()),
@@ -137,7 +149,8 @@ impl Session {
             Ok(rows) => Box::pin(rows),
             Err(error) => return Err(busy.failed(&error)),
         };
-        let cursor = Cursor { rows, columns: columns.clone(), memory: memory.clone(), busy, bad: None };
+        let memory = memory.clone();
+        let cursor = Cursor { rows, columns: columns.clone(), _held: held, memory, busy, bad: None };
         Ok((cursor, columns))
     }
 }
@@ -192,7 +205,11 @@ impl Busy {
     async fn prepare(&mut self, sql: &str) -> Result<Statement, Refusal> {
         // Also if it fails: it may have asked for types by then.
         let before = std::mem::replace(&mut self.place.may_be_kept, false);
-        match self.client()?.prepare(sql).await {
+        let prepared = self.client()?.prepare(sql).await;
+        if let Some((link, _)) = &self.place.open {
+            link.meter.prepared();
+        }
+        match prepared {
             Ok(statement) => {
                 let columns = statement.columns().iter().map(tokio_postgres::Column::type_);
                 let mut types = statement.params().iter().chain(columns);
@@ -235,10 +252,18 @@ impl Busy {
     /// What an error of the client is to the guest. If the server said it, it is ready for the next statement;
     /// if not, nobody knows what comes next, and the connection is closed.
     fn failed(&mut self, error: &tokio_postgres::Error) -> Refusal {
-        let exceeded = self.place.open.as_ref().and_then(|(link, _)| link.meter.exceeded());
-        if let Some(exceeded) = exceeded {
-            self.close("a result was too large");
-            return Refusal::too_large(&exceeded);
+        match self.place.open.as_ref().and_then(|(link, _)| link.meter.stopped()) {
+            Some(Stopped::TooLarge(exceeded)) => {
+                self.close("a result was too large");
+                return Refusal::too_large(&exceeded);
+            }
+            Some(Stopped::Types) => {
+                self.close("its types lead to too many others");
+                return Refusal::query(
+                    "its types lead to too many others: cast what is not built in to text",
+                );
+            }
+            None => {}
         }
         // It says good-bye with an error, where it can.
         let is_closed = self.client().map_or(true, Client::is_closed);
@@ -278,6 +303,8 @@ impl Drop for Busy {
 pub(crate) struct Cursor {
     rows: std::pin::Pin<Box<RowStream>>,
     columns: Vec<Column>,
+    /// What they take.
+    _held: HeldMemory,
     memory: HostMemory,
     busy: Busy,
     /// A row that cannot be expressed: those behind it are read, for the sake of the connection, and dropped.
@@ -329,6 +356,11 @@ impl Cursor {
             };
             if self.bad.is_some() {
                 continue;
+            }
+            // Also one without columns has its place.
+            if let Err(exceeded) = held.grow(2 * size_of::<Row>() as u64) {
+                self.busy.close("a result was too large");
+                return Err(Refusal::too_large(&exceeded));
             }
             let mut full = false;
             let charge = |value: &Value| {

@@ -1,7 +1,9 @@
 //! What a server sends, measured before it is held.
 //!
 //! The client keeps a message until all of it is there, and a single value may have a gigabyte. So the sizes that
-//! messages announce are read as they pass, and what is large is taken from the guest's memory first.
+//! messages announce are read as they pass, and what is large is taken from the guest's memory first. So is counted what
+//! the client asks for by itself: a type that is not built in is looked up, and what it is made of, each within the call
+//! that looks up the one before.
 
 use std::io;
 use std::pin::Pin;
@@ -18,6 +20,9 @@ const TOLD_BYTES_MAX: u64 = 4 << 20;
 /// The largest message while nobody waits for rows.
 const UNASKED_BYTES_MAX: u64 = 1 << 20;
 
+/// Answers to questions for types, over one connection: as many calls may be within each other, on the stack of a guest.
+const LOOKED_UP_MAX: u32 = 64;
+
 /// Who is charged for what comes over one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Meter(Mutex<State>);
@@ -27,27 +32,55 @@ struct State {
     memory: Option<HostMemory>,
     /// Bytes of what the server told that was no answer, over all its guests.
     told: u64,
+    /// Answers to questions for types, over all its guests.
+    looked_up: u32,
+    doing: Doing,
     /// What the present message takes.
     held: Option<HeldMemory>,
-    exceeded: Option<MemoryExceeded>,
+    stopped: Option<Stopped>,
+}
+
+/// What the client is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Doing {
+    /// Nothing that asks for types: executing.
+    #[default]
+    Other,
+    /// Preparing a statement. It is prepared first, and then whatever it takes to know its types.
+    Preparing { itself: bool },
+}
+
+/// Why nothing more is taken from a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stopped {
+    /// A message is larger than what is left of the guest's memory.
+    TooLarge(MemoryExceeded),
+    /// Types lead to others, and those to others.
+    Types,
 }
 
 impl Meter {
     /// From now on it is whoever has this memory.
     pub(crate) fn begin(&self, memory: HostMemory) {
         let mut state = self.state();
-        *state = State { memory: Some(memory), told: state.told, ..State::default() };
+        let doing = Doing::Preparing { itself: true };
+        *state = State { memory: Some(memory), doing, ..state.rest() };
+    }
+
+    /// The statement is prepared.
+    pub(crate) fn prepared(&self) {
+        self.state().doing = Doing::Other;
     }
 
     /// Nobody any more.
     pub(crate) fn end(&self) {
         let mut state = self.state();
-        *state = State { told: state.told, ..State::default() };
+        *state = state.rest();
     }
 
-    /// Whether a message was too large for them.
-    pub(crate) fn exceeded(&self) -> Option<MemoryExceeded> {
-        self.state().exceeded
+    /// Why the connection was given up, if it was here.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        self.state().stopped
     }
 
     fn message(&self, kind: u8, bytes: u64) -> io::Result<()> {
@@ -58,6 +91,17 @@ impl Meter {
             state.told = state.told.saturating_add(bytes);
             if state.told > TOLD_BYTES_MAX {
                 return Err(io::Error::other("the server tells of itself without end"));
+            }
+        }
+        // That something was parsed, or bound to be executed.
+        if matches!(kind, b'1' | b'2')
+            && let Doing::Preparing { itself } = &mut state.doing
+            && !std::mem::take(itself)
+        {
+            state.looked_up += 1;
+            if state.looked_up > LOOKED_UP_MAX {
+                state.stopped = Some(Stopped::Types);
+                return Err(io::Error::other("its types lead to too many others"));
             }
         }
         if bytes <= SMALL_BYTES {
@@ -73,7 +117,7 @@ impl Meter {
                 Ok(())
             }
             Err(error) => {
-                state.exceeded = Some(error);
+                state.stopped = Some(Stopped::TooLarge(error));
                 Err(io::Error::other(error))
             }
         }
@@ -81,6 +125,13 @@ impl Meter {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What stays when another begins.
+    fn rest(&self) -> Self {
+        Self { told: self.told, looked_up: self.looked_up, ..Self::default() }
     }
 }
 

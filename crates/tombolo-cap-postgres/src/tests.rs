@@ -15,14 +15,14 @@ use crate::value::{Bound, Interval, Kind, Row, Value};
 use crate::view::OpenConnection;
 
 /// One instance of a component that may connect to 127.0.0.1 and `localhost`, so often at once.
-struct Instance {
+pub(crate) struct Instance {
     view: View,
     table: ResourceTable,
-    memory: HostMemory,
+    pub(crate) memory: HostMemory,
 }
 
 impl Instance {
-    fn new(connections_max: u32) -> Self {
+    pub(crate) fn new(connections_max: u32) -> Self {
         let grants = ["postgres://127.0.0.1:*", "postgres://localhost:*"];
         let allowed = Arc::new(AllowedHosts::parse(grants).unwrap());
         let egress = Egress::new(EgressConfig { connections_max, ..EgressConfig::to(allowed) });
@@ -37,11 +37,11 @@ impl Instance {
         Host { view: &mut self.view, table: &mut self.table, account }
     }
 
-    async fn open(&mut self, address: &str) -> Result<OpenConnection, Refusal> {
+    pub(crate) async fn open(&mut self, address: &str) -> Result<OpenConnection, Refusal> {
         self.host().wish(address.to_owned()).open().await
     }
 
-    async fn query(&self, connection: &OpenConnection, sql: &str) -> Result<Vec<Row>, Refusal> {
+    pub(crate) async fn query(&self, connection: &OpenConnection, sql: &str) -> Result<Vec<Row>, Refusal> {
         self.query_with(connection, sql, vec![]).await
     }
 
@@ -55,7 +55,7 @@ impl Instance {
         answer.map(|(_, rows, _)| rows)
     }
 
-    async fn execute(&self, connection: &OpenConnection, sql: &str) -> Result<u64, Refusal> {
+    pub(crate) async fn execute(&self, connection: &OpenConnection, sql: &str) -> Result<u64, Refusal> {
         connection.0.execute(&self.memory, sql.to_owned(), vec![]).await
     }
 
@@ -76,7 +76,7 @@ impl Instance {
     }
 }
 
-fn memory(bytes_max: u64) -> HostMemory {
+pub(crate) fn memory(bytes_max: u64) -> HostMemory {
     MemoryBudget::new(bytes_max, Arc::new(Meter::new(Duration::MAX))).host().clone()
 }
 

@@ -15,7 +15,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component, Configuration};
 use tombolo_redis::{Connector, Pool};
@@ -46,10 +46,12 @@ impl HasData for HasRedis {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>(access);
-    Host { view, table, account }
+impl FromGuest for HasRedis {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
+        let (view, table) = guest.view::<View>(access);
+        Host { view, table, account }
+    }
 }
 
 impl Capability for Redis {
@@ -73,10 +75,7 @@ impl Capability for Redis {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasRedis>();
         spin1::redis::add_to_linker_instance::<_, HasRedis>(
             &mut access.instance(linker, "fermyon:spin/redis")?,
             host,

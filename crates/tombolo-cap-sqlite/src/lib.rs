@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest};
 use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
@@ -165,10 +165,12 @@ impl HasData for HasSqlite {
     type Data<'a> = Host<'a>;
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
-    let (view, table) = guest.view::<View>(access);
-    Host { view, table, account }
+impl FromGuest for HasSqlite {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let account = Account { meter: Arc::clone(guest.meter()), memory: guest.memory().host().clone() };
+        let (view, table) = guest.view::<View>(access);
+        Host { view, table, account }
+    }
 }
 
 impl Capability for Sqlite {
@@ -194,10 +196,7 @@ impl Capability for Sqlite {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasSqlite>();
         spin1::sqlite::add_to_linker_instance::<_, HasSqlite>(
             &mut access.instance(linker, "fermyon:spin/sqlite")?,
             host,

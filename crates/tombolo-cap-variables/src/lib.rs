@@ -10,7 +10,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tombolo_capability::{Abi, Access, Capability, GrantError, Guest, HostMemory};
+use tombolo_capability::{Abi, Access, Capability, FromGuest, GrantError, Guest, HostMemory};
 use tombolo_egress::Egress;
 use tombolo_model::{AppName, Component, Configuration};
 use wasmtime::component::{HasData, Linker};
@@ -43,9 +43,11 @@ struct Host<'a> {
     memory: &'a HostMemory,
 }
 
-fn host(guest: &mut Guest, access: Access) -> Host<'_> {
-    let (view, _, memory) = guest.view_and_memory::<View>(access);
-    Host { view, memory }
+impl FromGuest for HasVariables {
+    fn from_guest(guest: &mut Guest, access: Access) -> Host<'_> {
+        let (view, _, memory) = guest.view_and_memory::<View>(access);
+        Host { view, memory }
+    }
 }
 
 impl Capability for Variables {
@@ -70,10 +72,7 @@ impl Capability for Variables {
     }
 
     fn link(&self, abi: Abi, access: Access, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        let host: fn(&mut Guest) -> Host<'_> = match access {
-            Access::Granted => |guest| host(guest, Access::Granted),
-            Access::Denied => |guest| host(guest, Access::Denied),
-        };
+        let host = access.host::<HasVariables>();
         spin1::add_to_linker_instance::<_, HasVariables>(
             &mut access.instance(linker, "fermyon:spin/config")?,
             host,

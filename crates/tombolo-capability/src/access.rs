@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use wasmtime::component::{Linker, LinkerInstance};
+use wasmtime::component::{HasData, Linker, LinkerInstance};
 
 use crate::guest::Guest;
 
@@ -51,6 +51,21 @@ impl Access {
     ) -> wasmtime::Result<LinkerInstance<'a, Guest>> {
         linker.instance(&self.name(interface))
     }
+
+    /// How the functions of an interface get what they need of the guest that calls one. Linkers take a function, which
+    /// has no room for the access: so there is one for each.
+    pub fn host<H: FromGuest>(self) -> fn(&mut Guest) -> H::Data<'_> {
+        match self {
+            Self::Granted => |guest| H::from_guest(guest, Self::Granted),
+            Self::Denied => |guest| H::from_guest(guest, Self::Denied),
+        }
+    }
+}
+
+/// What the interfaces of a capability borrow from a guest for one call.
+pub trait FromGuest: HasData {
+    /// Borrows it: the views of a guest are its own for each access.
+    fn from_guest(guest: &mut Guest, access: Access) -> Self::Data<'_>;
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod outbound;
 mod parts;
 mod turns;
 
-pub use access::Access;
+pub use access::{Access, FromGuest};
 pub use allowance::{Allowance, Exhausted};
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};

@@ -23,6 +23,12 @@ pub(crate) fn token_digest(token: &str) -> Digest {
     Digest::of(token.as_bytes())
 }
 
+/// The token in the value of an `authorization` header, if that has one.
+pub fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// Now, by the system's clock.
 pub(crate) fn now() -> UnixTime {
     // A clock before 1970 is one that is not set: then nothing has expired yet.

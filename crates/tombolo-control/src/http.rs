@@ -31,7 +31,7 @@ use tombolo_api::{Problem, problem};
 use tombolo_model::TenantName;
 use tombolo_store::records::{AuditRecord, EventRecord};
 
-use crate::access::{Principal, now};
+use crate::access::{Principal, bearer, now};
 use crate::control::{Answer, Control};
 use crate::events::refused_deployment;
 use crate::stage::Stage;
@@ -189,9 +189,7 @@ async fn admit<S: Stage>(control: Arc<Control<S>>, mut request: Request, next: N
     let mut record = asked_for(&request);
 
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = token.and_then(|value| value.split_once(' '));
-    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let principal = match token.map(|(_, token)| token.trim().to_owned()) {
+    let principal = match token.and_then(bearer).map(str::to_owned) {
         Some(token) => work(&control, move |control| control.principal(&token)).await,
         None => Err(refuse::unauthorized().into()),
     };

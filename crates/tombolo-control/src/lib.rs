@@ -23,6 +23,8 @@ mod refuse;
 mod seal;
 mod stage;
 
+#[doc(hidden)]
+pub use access::bearer;
 pub use check::check;
 pub use control::{Control, ControlConfig, ControlError};
 pub use feed::{Feed, Feeder, Told, feed};

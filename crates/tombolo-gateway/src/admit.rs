@@ -14,7 +14,9 @@ pub(crate) fn authority<B>(request: &mut Request<B>, local: SocketAddr) -> Resul
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     if let Some(authority) = request.uri().authority() {
-        return Ok(authority.as_str().to_owned());
+        // RFC 9110 §4.2.4: a name before the host is there to deceive.
+        let valid = !authority.as_str().contains('@');
+        return if valid { Ok(authority.as_str().to_owned()) } else { Err(StatusCode::BAD_REQUEST) };
     }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -61,6 +63,7 @@ mod tests {
         assert_eq!(check(request().header("host", "u@a")), Err(StatusCode::BAD_REQUEST));
         assert_eq!(check(request().version(Version::HTTP_10)), Ok("127.0.0.1:80".into()));
         assert_eq!(check(Request::builder().uri("http://b/x").header("host", "a")), Ok("b".into()));
+        assert_eq!(check(Request::builder().uri("http://u@b/x")), Err(StatusCode::BAD_REQUEST));
         assert_eq!(check(Request::connect("a:1")), Err(StatusCode::METHOD_NOT_ALLOWED));
     }
 

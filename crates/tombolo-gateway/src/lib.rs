@@ -35,6 +35,8 @@ mod wire;
 pub use accept::{Drain, Gateway};
 pub use access::AccessLog;
 pub use assets::Assets;
+#[doc(hidden)]
+pub use assets::fuzzed;
 pub use config::GatewayConfig;
 pub use counts::{BOUNDS_US, Counted, Counts, STATUSES};
 pub use edge::{Policies, RateLimiter};

@@ -83,6 +83,9 @@ impl Pattern {
     }
 }
 
+/// Segments of a pattern. A path is looked for one call deeper with each, on the stack of whoever asks.
+const SEGMENTS_MAX: usize = 100;
+
 impl FromStr for Pattern {
     type Err = PatternError;
 
@@ -103,6 +106,9 @@ impl FromStr for Pattern {
                 "..." | "*" => pattern.rest = true,
                 "" if path.is_empty() => {}
                 "" => return refuse("expected no empty segment"),
+                _ if pattern.segments.len() == SEGMENTS_MAX => {
+                    return refuse("expected at most 100 segments");
+                }
                 _ => pattern.segments.push(match part.strip_prefix(':') {
                     Some("") => return refuse("expected a name after `:`"),
                     Some(name) => Segment::Any(name.into()),
@@ -295,6 +301,7 @@ mod tests {
         for text in ["", "a", "/a//b", "/:", "/.../a", "/a?b", "//"] {
             assert!(text.parse::<Pattern>().is_err(), "{text}");
         }
+        assert!("/a".repeat(99).parse::<Pattern>().is_ok() && "/a".repeat(101).parse::<Pattern>().is_err());
     }
 
     #[test]

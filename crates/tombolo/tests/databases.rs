@@ -1,7 +1,10 @@
 //! Servers of databases behind guests that have too little time or memory, through the whole program.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use tombolo_testkit::servers::scripted::{scripted, without_end};
 use tombolo_testkit::{Response, Sandbox, Up, servers};
 
 fn start(limits: &str) -> (Sandbox, Up) {
@@ -85,4 +88,34 @@ fn more_rows_than_the_memory_has_room_for_come_as_a_stream_and_a_larger_row_does
     assert_eq!(rows(&up, "/mysql-rows", &mysql, many).text(), "10000");
     let large = rows(&up, "/mysql-rows", &mysql, "SELECT repeat('x', 15000000)").text();
     assert!(large.contains("too large"), "{large}");
+}
+
+/// At an address that the manifest grants, as whoever wrote it may run one: the request fails, and the node goes on. What
+/// else it may do, the capability's own tests have.
+#[test]
+fn a_server_of_postgresql_that_means_harm_ends_the_request_and_nothing_else() {
+    let postgres = scripted(|stream| {
+        let mut asked = [0; 4096];
+        let mut read = |stream: &mut TcpStream| stream.read(&mut asked);
+        read(stream)?;
+        // Welcome; a statement of one column; a row of two GiB.
+        stream.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")?;
+        read(stream)?;
+        stream.write_all(b"1\0\0\0\x04t\0\0\0\x06\0\0T\0\0\0\x1a\0\x01a\0\0\0\0\0\0\0\0\0\0\x17\0\x04")?;
+        stream.write_all(b"\xff\xff\xff\xff\0\x01Z\0\0\0\x05I")?;
+        read(stream)?;
+        stream.write_all(b"2\0\0\0\x04D\x7f\xff\xff\xff")?;
+        without_end(stream, &[0])
+    });
+    let (_sandbox, up) = start("request_ms_max = 5000");
+    let hostile = format!("postgres://me:secret@127.0.0.1:{postgres}/x?sslmode=disable");
+    for _ in 0..3 {
+        let answer = rows(&up, "/postgres-rows", &hostile, "SELECT 1");
+        assert!(answer.text().parse::<u64>().is_err(), "{} {}", answer.status, answer.text());
+    }
+    let address = servers::postgres::Postgres::plain().database().url("sslmode=disable");
+    assert_eq!(rows(&up, "/postgres-rows", &address, "SELECT 1").text(), "1");
+    let peak = up.status("VmHWM");
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kib < 1 << 20, "{peak}");
 }

@@ -12,6 +12,8 @@ mod answer;
 mod conditions;
 mod content_type;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzed;
 mod look;
 pub mod range;
 mod sending;

@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use tombolo_api::{Activate, App, Blobs, MissingBlobs, Preview, Problem, ReleaseInfo};
 use tombolo_model::{Digest, SiteName};
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body, BodyReader};
+use ureq::{Agent, Body, BodyReader, SendBody};
 
+use super::progress::Sending;
 use super::session::Session;
 use crate::failure::Failure;
 
@@ -192,18 +193,23 @@ impl Client {
     }
 
     /// Sends a file.
-    pub(crate) fn send(&self, digest: &Digest, path: &Path) -> Asked<()> {
+    pub(crate) fn send(&self, digest: &Digest, path: &Path, sending: &Sending) -> Asked<()> {
         let unread =
             |error| Refusal::Other(Failure::new(format!("cannot read `{}`: {error}", path.display())));
         let file = File::open(path).map_err(unread)?;
+        let length = file.metadata().map_err(unread)?.len();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut counted = sending.file(&name, file);
         let request = self.agent.put(self.address(&format!("/v1/blobs/{digest}")));
         let mut request =
             request.header("authorization", self.bearer()).content_type("application/octet-stream");
-        if file.metadata().map_err(unread)?.len() > LARGE_BYTES {
+        if length > LARGE_BYTES {
             // A node that does not take it says so before it comes.
             request = request.header("expect", "100-continue");
         }
-        self.body(request.send(file)).map(drop)
+        // Said here: a reader does not tell how much there is to read.
+        let request = request.header("content-length", length);
+        self.body(request.send(SendBody::from_reader(&mut counted))).map(drop)
     }
 
     /// One app, if it is there.

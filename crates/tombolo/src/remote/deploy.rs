@@ -12,11 +12,12 @@ use tombolo_model::{AppName, SiteName, manifest};
 
 use super::apps::{activate, preview, short};
 use super::collect::{Collected, collect};
+use super::progress::Progress;
 use super::session::{At, Environment};
 use super::{json, told};
 use crate::failure::Failure;
 use crate::up::app::{Given, Source};
-use crate::up::{build, say};
+use crate::up::build;
 
 /// Deploy an app to a node: send what the node does not have, and serve it
 ///
@@ -82,21 +83,20 @@ impl Deploy {
         let missing = client.missing(wanted)?;
         let bytes: u64 = missing.iter().filter_map(|digest| Some(sources.get(digest)?.bytes)).sum();
         let known = sources.len().saturating_sub(missing.len());
+        let progress = Progress::of(self.json, environment);
         if !missing.is_empty() {
-            say(&format!(
-                "Sending {} files, {} kB; {known} are there\n",
-                missing.len(),
-                bytes.div_ceil(1000)
-            ));
+            let sending = progress.sending(missing.len(), bytes, known);
+            for digest in &missing {
+                let source = sources.get(digest).ok_or_else(|| {
+                    Failure::new(format!("the node asks for {digest}, which is not of this app"))
+                })?;
+                client.send(digest, &source.path, &sending)?;
+            }
         }
-        for digest in &missing {
-            let source = sources.get(digest).ok_or_else(|| {
-                Failure::new(format!("the node asks for {digest}, which is not of this app"))
-            })?;
-            client.send(digest, &source.path)?;
-        }
+        let working = (!missing.is_empty()).then(|| progress.working("The node checks and compiles it"));
         let document = release.document();
         let release = client.release(&name, &release.digest(), &document)?;
+        drop(working);
         let app = client.app(&name)?.ok_or_else(|| Failure::new("the app was removed meanwhile"))?;
         let is_active = app
             .active

@@ -9,6 +9,7 @@ mod events;
 mod kv;
 mod login;
 mod logs;
+mod progress;
 mod session;
 mod tenants;
 mod time;

@@ -1,6 +1,8 @@
 //! What a newcomer does, and what they see.
 
-use tombolo_testkit::Serving;
+use std::process::{Command, Stdio};
+
+use tombolo_testkit::{Sandbox, Serving};
 
 use crate::{done, refused, sandbox, written};
 
@@ -71,6 +73,53 @@ fn only_what_the_node_lacks_travels() {
     assert!(second.stderr.contains("Sending 1 files, 1 kB; 2 are there"), "{}", second.stderr);
     let third = sandbox.tombolo(&["deploy"]);
     assert!(third.stderr.is_empty() && third.stdout.contains("release 2"), "nothing changed: {third:?}");
+}
+
+/// Runs the program on a terminal, and returns what that is sent.
+fn on_terminal(sandbox: &Sandbox, arguments: &str) -> String {
+    let tombolo = sandbox.command(&[]);
+    let line = format!("{} {arguments}", tombolo.get_program().to_str().unwrap());
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(sandbox.path());
+    for (name, value) in tombolo.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    let done = script.env("TERM", "xterm").env("SHELL", "/bin/sh").stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{told}");
+    told
+}
+
+#[test]
+fn a_terminal_is_drawn_how_far_a_deploy_is_and_others_get_lines() {
+    const ESCAPE: char = '\u{1b}';
+    let sandbox = sandbox();
+    let (_node, _) = Serving::first(&sandbox);
+    sandbox.web_app("files = [\"large.bin\"]\n");
+    let change = |byte: &str| sandbox.file("large.bin", byte.repeat(3_000_000));
+    change("a");
+    let piped = sandbox.tombolo(&["deploy"]).stderr;
+    let lines: Vec<_> = piped.lines().collect();
+    assert!(
+        matches!(lines[..], [sent, "The node checks and compiles it"] if sent.starts_with("Sending 2 files, 3"))
+    );
+    assert!(!piped.contains([ESCAPE, '\r']), "{piped:?}");
+    change("b");
+    let drawn = on_terminal(&sandbox, "deploy");
+    assert!(drawn.contains("Sending 1 files, 3000 kB; 1 are there"), "{drawn:?}");
+    for part in ["large.bin", "MiB/s", "/2.86 MiB", "The node checks and compiles it"] {
+        assert!(drawn.contains(part) && drawn.contains(ESCAPE), "{part} in {drawn:?}");
+    }
+    // What was drawn is gone, and the line that stays is whole.
+    let last = drawn.trim_end().lines().next_back().unwrap();
+    let last = last.rsplit([ESCAPE, '\r']).next().unwrap();
+    assert!(last.contains("app release 2 ("), "{drawn:?}");
+    change("c");
+    let json = on_terminal(&sandbox, "deploy --json");
+    assert!(!json.contains(ESCAPE) && !json.contains("Sending") && json.contains("\"release\""), "{json:?}");
 }
 
 /// A question for all of its files is larger than other bodies may be.
