@@ -448,3 +448,6 @@ impl<S: Stage> Control<S> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

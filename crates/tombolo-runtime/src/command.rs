@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::bindings as p2;
 use wasmtime_wasi::p3::bindings as p3;
 
 use crate::inspect::{Kind, Version};
+use crate::instance::made;
 use crate::prepare::Prepared;
 
 /// Why a program did not end by itself.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use tombolo_model::release::ReleaseFile;
+use tombolo_model::{Digest, Release};
 use tombolo_testkit::{Connection, Serving};
 
 use crate::{asked, done, refused, sandbox, written};
@@ -76,36 +78,84 @@ fn of_two_that_change_an_app_at_once_the_second_is_told() {
     assert_eq!(node.get("shop.localhost", "/").text(), "one");
 }
 
-/// A crash leaves what was served before, or what was asked for.
+/// An order, as bytes for a connection on which others come before and after it.
+fn order(token: &str, path: &str, body: &str) -> String {
+    let head = format!("PUT {path} HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {token}\r\n");
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len())
+}
+
+fn activation(token: &str, release: &str, generation: u64) -> String {
+    let body = format!(r#"{{"release":"{release}","generation":{generation}}}"#);
+    order(token, "/v1/apps/shop/active", &body)
+}
+
+/// A file, a release that names it and answers `text`, and its activation: three orders.
+fn deploy(token: &str, text: &str, generation: u64) -> String {
+    let file = ReleaseFile { digest: Digest::of(text.as_bytes()), bytes: text.len() as u64 };
+    let manifest = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"shop\"\n[[trigger.http]]\nroute = \"/...\"\n\
+         static_response = {{ status_code = 200, body = \"{text}\" }}\n"
+    );
+    let files = [("notes/file.txt".parse().unwrap(), file)].into();
+    let release = Release { manifest, profile: None, files };
+    let document = String::from_utf8(release.document()).unwrap();
+    [
+        order(token, &format!("/v1/blobs/{}", file.digest), text),
+        order(token, &format!("/v1/apps/shop/releases/{}", release.digest()), &document),
+        activation(token, &release.digest().to_string(), generation),
+    ]
+    .concat()
+}
+
+/// A crash leaves what was served before, or what was asked for: another release that is there, or a new one.
 #[test]
 fn a_crash_at_any_time_leaves_one_of_two_releases() {
     let sandbox = sandbox();
-    let (mut node, token) = Serving::first(&sandbox);
+    let start = || Serving::start_with(&sandbox, &["--releases-max", "1000"]);
+    let mut node = start();
+    let token = node.log_in(&sandbox);
     let releases = two(&sandbox, &node, &token);
-    let mut before = "two".to_owned();
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    println!("seed {seed}");
+    let (mut random, mut before) = (seed | 1, "two".to_owned());
+    let mut came = [0, 0];
     for round in 0..CRASHES {
-        let wanted = usize::from(before == "one");
-        let order =
-            format!(r#"{{"release":"{}","generation":{}}}"#, releases[wanted], generation(&node, &token));
-        let control = node.control;
-        let head = format!(
-            "PUT /v1/apps/shop/active HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {token}\r\n\
-             content-length: {}\r\n\r\n{order}",
-            order.len()
-        );
-        let mut connection = Connection::open(control);
-        connection.send(head);
-        // From before it is read to after it is answered, a little later each time.
-        std::thread::sleep(std::time::Duration::from_micros(50 * (round as u64 % 64)));
+        let generation = generation(&node, &token);
+        // Xorshift (Marsaglia 2003).
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let (orders, count, after, longest_us) = match round % 2 {
+            0 => {
+                let wanted = usize::from(before == "one");
+                (
+                    activation(&token, &releases[wanted], generation),
+                    1,
+                    ["one", "two"][wanted].to_owned(),
+                    4000,
+                )
+            }
+            _ => (deploy(&token, &format!("new {round}"), generation), 3, format!("new {round}"), 16_000),
+        };
+        let mut connection = Connection::open(node.control);
+        connection.send(orders);
+        // From before it is read to after it is answered.
+        std::thread::sleep(std::time::Duration::from_micros(random % longest_us));
         node.up.kill();
-        let answered = connection.answer().is_some_and(|answer| answer.status == 200);
-        node = Serving::start(&sandbox);
+        let answers: Vec<_> = (0..count).map_while(|_| connection.answer()).collect();
+        assert!(
+            answers.iter().all(|answer| answer.status / 100 == 2),
+            "seed {seed}, round {round}: {answers:?}"
+        );
+        node = start();
         let now = node.get("shop.localhost", "/").text();
-        let after = ["one", "two"][wanted];
-        assert!(now == before || now == after, "round {round}: it answers {now:?}");
-        assert!(!answered || now == after, "round {round}: what was answered is lost");
+        assert!(now == before || now == after, "seed {seed}, round {round}: it answers {now:?}");
+        let is_answered = answers.len() == count;
+        assert!(!is_answered || now == after, "seed {seed}, round {round}: what was answered is lost");
+        came[usize::from(now == after)] += 1;
         before = now;
     }
+    println!("{} stayed, {} came", came[0], came[1]);
 }
 
 /// How often it crashes.
