@@ -30,7 +30,7 @@ impl DatabaseFile {
         let folder = path.parent().unwrap_or(Path::new("."));
         make_folder(&*disk, folder).map_err(at("make the folder", folder))?;
         if !path.try_exists().map_err(at("look for", path))? {
-            make(&*disk, path, folder)?;
+            make(&*disk, path, folder, &first)?;
         }
         let open = opened(&*disk, path)?;
         first(&open)?;
@@ -62,14 +62,20 @@ impl DatabaseFile {
     }
 }
 
-/// Makes an empty database, whole or not at all. Of two processes that do, one has made it.
-fn make(disk: &dyn Disk, path: &Path, folder: &Path) -> Result<(), StoreError> {
+/// Makes a database with what `first` puts there, whole or not at all. Of two processes that do, one has made it.
+fn make(
+    disk: &dyn Disk,
+    path: &Path,
+    folder: &Path,
+    first: &dyn Fn(&Database) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
     if new.try_exists().map_err(at("look for", &new))? {
         // Of a process that had this number and was ended.
         disk.remove(&new).map_err(at("remove", &new))?;
     }
     let made = opened(disk, &new).and_then(|empty| {
+        first(&empty)?;
         drop(empty);
         match disk.rename_new(&new, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.remove(&new),

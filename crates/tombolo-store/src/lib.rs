@@ -7,9 +7,13 @@
 
 pub mod artefacts;
 pub mod blobs;
+#[cfg(test)]
+mod crash_tests;
 mod database;
 mod disk;
 mod error;
+#[cfg(test)]
+mod faulty;
 pub mod key_value;
 pub mod records;
 pub mod registry;
