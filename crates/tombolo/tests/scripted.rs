@@ -9,8 +9,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use tombolo_testkit::Up;
+use serde_json::{Value, json};
 use tombolo_testkit::sdk::Sdk;
+use tombolo_testkit::servers::service::{Answer, Asked, Service};
+use tombolo_testkit::{Sandbox, Up};
 
 /// One lock for each guest: whoever comes first compiles it, and the others find it in the cache.
 static COMPILING: LazyLock<Mutex<HashMap<String, Arc<Mutex<()>>>>> = LazyLock::new(Mutex::default);
@@ -24,6 +26,42 @@ fn start(guest: &str, mut command: Command) -> Up {
 }
 
 const SDK: Sdk = Sdk { program: env!("CARGO_BIN_EXE_tombolo"), start };
+
+/// A model that always says the same, by OpenAI's protocol; there is no other.
+fn model(asked: &Asked) -> Answer {
+    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    if body["model"] != "llama2-chat" {
+        return Some((404, json!({ "error": { "message": "no", "code": "model_not_found" } }).to_string()));
+    }
+    let [message] = &body["messages"].as_array().unwrap()[..] else { panic!("{body}") };
+    assert_eq!(message["content"], "Say it.");
+    let answer = json!({
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": "It is said." } }],
+        "usage": { "prompt_tokens": 9, "completion_tokens": 3 },
+    });
+    Some((200, answer.to_string()))
+}
+
+/// The checks of the app itself with a server of models, of which it may use one that is there and one that is not.
+fn llm(guest: &str) {
+    let server = Service::start(model);
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    sandbox.guest(guest, "app.wasm");
+    let manifest = "spin_manifest_version = 2\n[application]\nname = \"app\"\n[[trigger.http]]\nroute = \"/...\"\n\
+        component = \"app\"\n[component.app]\nsource = \"app.wasm\"\nai_models = [\"llama2-chat\", \"other\"]\n";
+    sandbox.file("spin.toml", manifest);
+    let url = server.url();
+    let text = format!(
+        "[llm_compute]\ntype = \"remote_http\"\nurl = \"{url}\"\nauth_token = \"key\"\napi_type = \"open_ai\"\n"
+    );
+    sandbox.file("runtime.toml", text);
+    let arguments = ["up", "--listen", "127.0.0.1:0", "--runtime-config-file", "runtime.toml"];
+    let up = start(guest, sandbox.command(&arguments));
+    for _ in 0..2 {
+        assert_eq!(up.get("/llm").text(), "ok", "{}", up.said("Listening"));
+    }
+    assert_eq!(server.asked().len(), 4);
+}
 
 macro_rules! cells {
     ($sdk:ident, $guest:literal: $($name:ident by $check:ident($($more:literal)?)),*) => {
@@ -56,6 +94,17 @@ cells!(
     sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql("/mysql"),
     postgres by postgres("/postgres")
 );
+
+#[test]
+fn python_3_llm() {
+    llm("py-3");
+}
+
+#[test]
+fn python_5_llm() {
+    llm("py-5");
+}
+
 cells!(javascript_2_messages, "js-2-messages": redis_trigger by redis_trigger("app/app: "));
 cells!(python_3_messages, "py-3-messages": redis_trigger by redis_trigger("app/app: "));
 cells!(python_5_messages, "py-5-messages": redis_trigger by redis_trigger("app/app: "));
