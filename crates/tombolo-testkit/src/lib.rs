@@ -7,6 +7,7 @@
 
 mod http;
 mod sandbox;
+pub mod sdk;
 pub mod servers;
 mod serving;
 mod up;

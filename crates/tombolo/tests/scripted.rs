@@ -9,7 +9,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use tombolo_testkit::{Sandbox, Up, servers};
+use serde_json::{Value, json};
+use tombolo_testkit::sdk::Sdk;
+use tombolo_testkit::servers::service::{Answer, Asked, Service};
+use tombolo_testkit::{Sandbox, Up};
 
 /// One lock for each guest: whoever comes first compiles it, and the others find it in the cache.
 static COMPILING: LazyLock<Mutex<HashMap<String, Arc<Mutex<()>>>>> = LazyLock::new(Mutex::default);
@@ -22,148 +25,51 @@ fn start(guest: &str, mut command: Command) -> Up {
     Up::spawn(command)
 }
 
-/// An app of one SDK with all that it needs, as Spin's own templates would write it.
-fn app(guest: &str) -> (Sandbox, Up) {
+const SDK: Sdk = Sdk { program: env!("CARGO_BIN_EXE_tombolo"), start };
+
+/// A model that always says the same, by OpenAI's protocol; there is no other.
+fn model(asked: &Asked) -> Answer {
+    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    if body["model"] != "llama2-chat" {
+        return Some((404, json!({ "error": { "message": "no", "code": "model_not_found" } }).to_string()));
+    }
+    let [message] = &body["messages"].as_array().unwrap()[..] else { panic!("{body}") };
+    assert_eq!(message["content"], "Say it.");
+    let answer = json!({
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": "It is said." } }],
+        "usage": { "prompt_tokens": 9, "completion_tokens": 3 },
+    });
+    Some((200, answer.to_string()))
+}
+
+/// The checks of the app itself with a server of models, of which it may use one that is there and one that is not.
+fn llm(guest: &str) {
+    let server = Service::start(model);
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
     sandbox.guest(guest, "app.wasm");
-    let text = r#"
-        spin_manifest_version = 2
-
-        [application]
-        name = "app"
-        version = "0.1.0"
-        authors = ["Somebody <somebody@example.com>"]
-
-        [variables]
-        region = { default = "eu" }
-
-        [[trigger.http]]
-        route = "/http/:name"
-        component = "app"
-
-        [[trigger.http]]
-        route = "/..."
-        component = "app"
-
-        [component.app]
-        source = "app.wasm"
-        allowed_outbound_hosts = [
-            "http://127.0.0.1:*", "redis://127.0.0.1:*", "mqtt://127.0.0.1:*", "mysql://127.0.0.1:*",
-            "postgres://127.0.0.1:*",
-        ]
-        key_value_stores = ["default"]
-        sqlite_databases = ["default"]
-        variables = { region = "{{ region }}-west" }
-    "#;
-    sandbox.file("spin.toml", text);
-    let up = start(guest, sandbox.command(&["up", "--listen", "127.0.0.1:0"]));
-    (sandbox, up)
-}
-
-/// What is sent, and the parts of the route, arrive; what is answered comes back.
-fn http(guest: &str) {
-    let (_sandbox, up) = app(guest);
-    let answer = up.post("/http/it", b"some bytes");
-    assert_eq!((answer.status, answer.text().as_str()), (201, "it some bytes"), "{}", up.said("Listening"));
-    assert_eq!(answer.header("x-app"), Some(guest));
-}
-
-/// A granted host answers, another is refused.
-fn outbound(guest: &str) {
-    let upstream = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
-    upstream.web_app("");
-    // At all addresses of this machine, so that it is the grant that refuses.
-    let upstream = Up::spawn(upstream.command(&["up", "--listen", "0.0.0.0:0"]));
-    let (_sandbox, up) = app(guest);
-    let port = upstream.address().port();
-    let get = |host: &str| up.get(&format!("/outbound?http://{host}:{port}/")).text();
-    assert_eq!(get("127.0.0.1"), "hello", "{}", up.said("Listening"));
-    assert_eq!(get("127.0.0.2"), "refused");
-}
-
-/// The checks of the app itself, twice: the second time it finds what the first left.
-fn checks(guest: &str, path: &str) {
-    let (_sandbox, up) = app(guest);
+    let manifest = "spin_manifest_version = 2\n[application]\nname = \"app\"\n[[trigger.http]]\nroute = \"/...\"\n\
+        component = \"app\"\n[component.app]\nsource = \"app.wasm\"\nai_models = [\"llama2-chat\", \"other\"]\n";
+    sandbox.file("spin.toml", manifest);
+    let url = server.url();
+    let text = format!(
+        "[llm_compute]\ntype = \"remote_http\"\nurl = \"{url}\"\nauth_token = \"key\"\napi_type = \"open_ai\"\n"
+    );
+    sandbox.file("runtime.toml", text);
+    let arguments = ["up", "--listen", "127.0.0.1:0", "--runtime-config-file", "runtime.toml"];
+    let up = start(guest, sandbox.command(&arguments));
     for _ in 0..2 {
-        assert_eq!(up.get(path).text(), "ok", "{}", up.said("Listening"));
+        assert_eq!(up.get("/llm").text(), "ok", "{}", up.said("Listening"));
     }
-}
-
-/// The checks of the app itself against a real server.
-fn redis(guest: &str) {
-    let server = servers::redis::Redis::start();
-    checks(guest, &format!("/redis?{}", server.address()));
-}
-
-/// The checks of the app itself against a real broker, which has each message as it was to be sent.
-fn mqtt(guest: &str) {
-    let broker = servers::mosquitto::Mosquitto::start();
-    let subscription = broker.subscribe("topic", None);
-    checks(guest, &format!("/mqtt?{}", broker.address()));
-    for number in [0, 1, 2, 0, 1, 2] {
-        assert_eq!(subscription.next(), (number.to_string().into_bytes(), number));
-    }
-}
-
-/// The checks of the app against a server of PostgreSQL: it gets the address of a database of its own.
-fn postgres(guest: &str, path: &str) {
-    let database = servers::postgres::Postgres::plain().database();
-    checks(guest, &format!("{path}?{}", database.url("sslmode=disable")));
-}
-
-/// The same with a server of MySQL.
-fn mysql(guest: &str) {
-    let database = servers::mysql::MySql::plain().database();
-    checks(guest, &format!("/mysql?{}", database.url("")));
-}
-
-/// What is published comes, by an app of its SDK that has nothing but this trigger.
-fn redis_trigger(guest: &str) {
-    let server = servers::redis::Redis::start();
-    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
-    sandbox.guest(guest, "app.wasm");
-    let text = r#"
-        spin_manifest_version = 2
-
-        [application]
-        name = "app"
-
-        [application.trigger.redis]
-        address = "{{ server }}"
-
-        [variables]
-        server = { required = true }
-
-        [[trigger.redis]]
-        channel = "messages"
-        component = "app"
-
-        [component.app]
-        source = "app.wasm"
-        allowed_outbound_hosts = ["{{ server }}"]
-        variables = { server = "{{ server }}" }
-    "#;
-    sandbox.file("spin.toml", text);
-    let mut command = sandbox.command(&["up"]);
-    command.env("SPIN_VARIABLE_SERVER", server.address());
-    let up = start(guest, command);
-    server.until(&["PUBSUB", "NUMSUB", "messages"], "messages\n1");
-    server.cli(&["PUBLISH", "messages", "one"]);
-    server.until(&["LRANGE", "received", "0", "-1"], "one");
-    server.cli(&["PUBLISH", "messages", "fail"]);
-    up.said("app/app: ");
-    server.cli(&["PUBLISH", "messages", "two"]);
-    server.until(&["LRANGE", "received", "0", "-1"], "one\ntwo");
-    assert!(up.stop().success());
+    assert_eq!(server.asked().len(), 4);
 }
 
 macro_rules! cells {
-    ($sdk:ident, $guest:literal: $($name:ident by $check:ident($($path:literal)?)),*) => {
+    ($sdk:ident, $guest:literal: $($name:ident by $check:ident($($more:literal)?)),*) => {
         mod $sdk {
             $(
                 #[test]
                 fn $name() {
-                    super::$check($guest $(, $path)?);
+                    super::SDK.$check($guest $(, $more)?);
                 }
             )*
         }
@@ -173,21 +79,32 @@ macro_rules! cells {
 cells!(
     javascript_2, "js-2":
     http by http(), outbound by outbound(), key_value by checks("/key-value"), variables by checks("/variables"),
-    sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql(),
+    sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql("/mysql"),
     postgres by postgres("/postgres")
 );
 cells!(
     python_3, "py-3":
     http by http(), outbound by outbound(), key_value by checks("/key-value"), variables by checks("/variables"),
     sqlite_2 by checks("/sqlite-2"), sqlite_3 by checks("/sqlite-3"), redis by redis(), mqtt by mqtt(),
-    mysql by mysql(), postgres_2 by postgres("/postgres-2"), postgres_4 by postgres("/postgres-4")
+    mysql by mysql("/mysql"), postgres_2 by postgres("/postgres-2"), postgres_4 by postgres("/postgres-4")
 );
 cells!(
     python_5, "py-5":
     http by http(), outbound by outbound(), key_value by checks("/key-value"), variables by checks("/variables"),
-    sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql(),
+    sqlite by checks("/sqlite"), redis by redis(), mqtt by mqtt(), mysql by mysql("/mysql"),
     postgres by postgres("/postgres")
 );
-cells!(javascript_2_messages, "js-2-messages": redis_trigger by redis_trigger());
-cells!(python_3_messages, "py-3-messages": redis_trigger by redis_trigger());
-cells!(python_5_messages, "py-5-messages": redis_trigger by redis_trigger());
+
+#[test]
+fn python_3_llm() {
+    llm("py-3");
+}
+
+#[test]
+fn python_5_llm() {
+    llm("py-5");
+}
+
+cells!(javascript_2_messages, "js-2-messages": redis_trigger by redis_trigger("app/app: "));
+cells!(python_3_messages, "py-3-messages": redis_trigger by redis_trigger("app/app: "));
+cells!(python_5_messages, "py-5-messages": redis_trigger by redis_trigger("app/app: "));
