@@ -42,7 +42,7 @@ impl Stage for Nowhere {
         Ok(None)
     }
 
-    fn measure(&self, _: &dyn Fn(&AppKey) -> bool) -> Metrics {
+    fn measure(&self, _: &dyn Fn(&AppKey) -> bool, _: &dyn Fn(&TenantName) -> bool) -> Metrics {
         unreachable!("nobody asks")
     }
 

@@ -182,8 +182,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::assets::Encoding;
-    use crate::edge::{AccessLogged, Edge, Origins, Rate, RequestIds};
+    use crate::edge::{AccessLogged, Compression, Edge, Origins, Rate, RequestIds};
 
     /// A manifest with these lines in `[application.tool.tombolo]`; the first is line 5.
     fn read(lines: &str) -> Result<Edge, String> {
