@@ -241,7 +241,7 @@ mod tests {
         let cors = edge.cors.unwrap();
         assert_eq!((cors.origins, cors.methods, cors.max_age), (Origins::Any, None, None));
         let compression = edge.compression.unwrap();
-        assert_eq!((compression.encodings.len(), compression.bytes_min), (2, 1024));
+        assert_eq!((compression.encodings.len(), compression.bytes_min), (3, 1024));
         assert!(compression.covers("text/html") && !compression.covers("image/png"));
         let client = Rate { requests: 5, per: Duration::from_secs(60), burst: 5 };
         assert_eq!(edge.rate_limit.unwrap().client, Some(client));
@@ -313,7 +313,7 @@ mod tests {
         );
         refused(
             "compression = { algorithms = [\"deflate\"] }",
-            "spin.toml:5:31: `deflate` is no encoding known here\nhint: expected one of `br`, `zstd`, `gzip`",
+            "spin.toml:5:31: `deflate` is no encoding known here\nhint: expected one of `br`, `gzip`, `zstd`",
         );
         refused(
             "compression = { content_types = [\"*/*\"] }",

@@ -13,6 +13,13 @@ fn an_answer_is_bounded_and_harms_no_other() {
             None => answer.next == Next::Closed,
         })
     };
+    // The same, where an answer without a body is whole with its head.
+    let nothing = || {
+        That("502, or nothing", |answer| match &answer.response {
+            Some(response) => response.status == 502 || response.body.is_empty(),
+            None => answer.next == Next::Closed,
+        })
+    };
     Ground::with_hostile().stands([
         attack("/hostile/body-endless", Cut),
         attack("/hostile/body-endless", Cut).at_once(4),
@@ -28,7 +35,7 @@ fn an_answer_is_bounded_and_harms_no_other() {
         attack("/hostile/length?5", Text("hello")),
         attack("/hostile/length?100", unlike()),
         attack("/hostile/length?3", unlike()),
-        attack("/hostile/length?0", unlike()),
+        attack("/hostile/length?0", nothing()),
         attack("/hostile/length?5,6", Text("not taken")),
         attack("/hostile/length?abc", Text("not taken")),
         attack("/hostile/length?-1", Text("not taken")),
