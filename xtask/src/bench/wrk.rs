@@ -40,7 +40,8 @@ pub(crate) fn run_host(
     seconds: u32,
     host: &str,
 ) -> Result<Sample, String> {
-    let header = format!("host: {host}");
+    // Under another name wrk would add its own beside it.
+    let header = format!("Host: {host}");
     run_with(server, connections, seconds, "/", &["-H".as_ref(), header.as_ref()])
 }
 
