@@ -14,7 +14,7 @@ use super::node::Node;
 use super::server::{Setup, get_of};
 
 /// Requests of the quiet tenant a second.
-const RATE: u32 = 500;
+const RATE: u32 = 100;
 /// How long each measurement takes.
 const TIME: Duration = Duration::from_secs(4);
 /// Clients of the noisy tenant.

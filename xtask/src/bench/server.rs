@@ -323,7 +323,8 @@ impl Drop for Server {
     }
 }
 
-/// One answer of a connection that is kept, as far as its first read: a small one is one piece.
+/// One answer of a connection that is kept: one of a known length as far as its first read, for a small one is one
+/// piece.
 pub(crate) fn get(stream: &mut TcpStream, path: &str) -> std::io::Result<String> {
     get_of(stream, "bench", path)
 }
@@ -332,9 +333,18 @@ pub(crate) fn get(stream: &mut TcpStream, path: &str) -> std::io::Result<String>
 pub(crate) fn get_of(stream: &mut TcpStream, host: &str, path: &str) -> std::io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes())?;
-    let mut answer = vec![0; 4096];
-    let length = stream.read(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+    let mut answer = Vec::new();
+    let mut piece = vec![0; 4096];
+    loop {
+        let length = stream.read(&mut piece)?;
+        answer.extend_from_slice(&piece[..length]);
+        let text = String::from_utf8_lossy(&answer);
+        // A stream goes on to its last chunk.
+        if length == 0 || !text.contains("\r\ntransfer-encoding: chunked") || text.ends_with("\r\n0\r\n\r\n")
+        {
+            return Ok(text.into_owned());
+        }
+    }
 }
 
 /// What runs the rest of its arguments on these cores.
