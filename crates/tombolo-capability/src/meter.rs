@@ -1,13 +1,13 @@
 //! What one request used.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::outbound::OutboundUsage;
-use crate::turns::{Turn, Turns};
+use crate::turns::Turn;
 
 /// What one request used so far: its guest adds, whoever records the request reads.
 ///
@@ -25,8 +25,6 @@ pub struct Meter {
     is_heavy: AtomicBool,
     /// Its turn on a core, while it is polled; only heavy guests need one.
     turn: Mutex<Option<Turn>>,
-    /// Where it gets one, once it is heavy.
-    turns: OnceLock<Turns>,
     host_calls: AtomicU64,
     waited_ns: AtomicU64,
     /// When the guest began to wait, in nanoseconds since `started`; 0 while it does not.
@@ -85,7 +83,6 @@ impl Meter {
             slice_cpu_ns: AtomicU64::new(0),
             is_heavy: AtomicBool::new(false),
             turn: Mutex::new(None),
-            turns: OnceLock::new(),
             host_calls: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
             waits_since_ns: AtomicU64::new(0),
@@ -152,17 +149,6 @@ impl Meter {
         // What a slice was guessed at may be more than it is found to be when it ends.
         let before = self.charged_ns.fetch_max(used_ns, Relaxed);
         Duration::from_nanos(used_ns.saturating_sub(before))
-    }
-
-    /// The guest gets its turns here from now on.
-    pub(crate) fn gets_turns(&self, turns: &Turns) {
-        let _ = self.turns.set(turns.clone());
-    }
-
-    /// Whether the guest would have a core for a whole slice if it were polled now: it gave way at the end of its last
-    /// one, and there is a turn.
-    pub fn would_compute(&self) -> bool {
-        self.gave_way.load(Relaxed) && self.turns.get().is_some_and(Turns::is_free)
     }
 
     /// The guest has a turn on a core until its slice ends.

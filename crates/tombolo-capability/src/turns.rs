@@ -57,7 +57,6 @@ impl Turns {
     /// is woken and does not come costs the others a moment, until they look for themselves.
     pub fn next(&self, meter: Arc<Meter>) -> impl Future<Output = ()> + Send + use<> {
         let turns = Arc::clone(&self.0);
-        meter.gets_turns(self);
         async move {
             turns.waiting.fetch_add(1, Relaxed);
             let waits = Waits(&turns);
@@ -78,11 +77,6 @@ impl Turns {
     /// Guests that wait for a turn.
     pub fn waiting(&self) -> u64 {
         self.0.waiting.load(Relaxed)
-    }
-
-    /// Whether there is a turn for whoever asks now.
-    pub(crate) fn is_free(&self) -> bool {
-        self.0.free.available_permits() > 0
     }
 }
 

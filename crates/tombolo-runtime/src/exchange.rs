@@ -20,7 +20,6 @@ use tokio::time::{Instant, Sleep};
 use tombolo_capability::CpuExceeded;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::aside;
 use crate::service::{ServiceError, Slot};
 
 /// A guest at work; it is done when this is.
@@ -168,7 +167,7 @@ impl Exchange {
     fn poll_guest(&mut self, context: &mut Context<'_>) -> wasmtime::Result<()> {
         let Some(Running { guest, slot }) = &mut self.guest else { return Ok(()) };
         let slice = slot.meter().slice();
-        let polled = aside::poll(slot.meter(), || guest.as_mut().poll(context));
+        let polled = guest.as_mut().poll(context);
         let within = slice.end();
         match polled {
             Poll::Ready(result) => {

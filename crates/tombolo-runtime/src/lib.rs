@@ -5,7 +5,6 @@
 //! fresh instance each; [`command`] and [`invoke`] run programs and functions.
 
 mod artefact;
-mod aside;
 mod cgi;
 pub mod command;
 pub mod compile;

@@ -9,7 +9,6 @@ use tombolo_cap_wasi::Inside;
 use tombolo_capability::{Guest, Meter};
 use wasmtime::component::InstancePre;
 
-use crate::aside;
 use crate::exchange::GuestFuture;
 use crate::inspect::Redis;
 use crate::instance::{Pre, made};
@@ -99,7 +98,7 @@ async fn deliver(slot: Slot, message: Vec<u8>, caller: Caller<'_>) -> Result<(),
     let deadline = Instant::from_std(meter.started()) + limit;
     let ran = poll_fn(|context| {
         let slice = meter.slice();
-        let polled = aside::poll(meter, || guest.as_mut().poll(context));
+        let polled = guest.as_mut().poll(context);
         match (polled, slice.end()) {
             (Poll::Ready(result), _) => Poll::Ready(result),
             (Poll::Pending, Ok(())) => Poll::Pending,
