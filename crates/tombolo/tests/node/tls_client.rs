@@ -171,19 +171,35 @@ impl Client {
         self.stream.read(&mut [0]).is_ok_and(|length| length == 0)
     }
 
-    /// A request of HTTP/1.1 without a body, and its answer, which has a length.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end().to_ascii_lowercase()
+    }
+
+    /// A request of HTTP/1.1 without a body, and its answer, of a known length or in chunks without trailers.
     pub(crate) fn get(&mut self, host: &str, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
-        let mut line = || {
-            let mut line = String::new();
-            self.stream.read_line(&mut line).unwrap();
-            line.trim_end().to_ascii_lowercase()
-        };
-        let status = line().split(' ').nth(1).unwrap().parse().unwrap();
-        let head: Vec<String> = std::iter::from_fn(|| Some(line()).filter(|line| !line.is_empty())).collect();
-        let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        let mut body = vec![0; length.parse().unwrap()];
-        self.stream.read_exact(&mut body).unwrap();
+        let status = self.line().split(' ').nth(1).unwrap().parse().unwrap();
+        let head: Vec<String> =
+            std::iter::from_fn(|| Some(self.line()).filter(|line| !line.is_empty())).collect();
+        let mut body = Vec::new();
+        if head.iter().any(|line| line == "transfer-encoding: chunked") {
+            // Where the machine is busy a guest may not be done when its head goes out.
+            loop {
+                let length = usize::from_str_radix(&self.line(), 16).unwrap();
+                let mut chunk = vec![0; length + 2];
+                self.stream.read_exact(&mut chunk).unwrap();
+                body.extend_from_slice(&chunk[..length]);
+                if length == 0 {
+                    break;
+                }
+            }
+        } else {
+            let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            body.resize(length.parse().unwrap(), 0);
+            self.stream.read_exact(&mut body).unwrap();
+        }
         Answer { status, head: head.join("\n"), body: String::from_utf8(body).unwrap() }
     }
 }
