@@ -41,7 +41,9 @@ web:
 	scripts/setup test
 	cargo xtask web
 	node --test web/kernels-wasm/test.mjs
-	cd web && npm run check --silent && npm test --silent
+	cd web && npm run check --silent
+	# One after the other: npm by itself goes on behind one that fails, and its reasons are far up then.
+	set -e; cd web; for part in package rivals lab bench; do npm test --silent --workspace $$part; done
 
 ## bench: ours against native hyper and `wasmtime serve`; and the parts, one by one
 bench: setup
