@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tombolo_testkit::servers::scripted::{peak_memory, scripted, silent, without_end};
+use tombolo_testkit::servers::scripted::{PeakMemory, scripted, silent, without_end};
 
 use crate::refusal::Refusal;
 use crate::tests::{Instance, memory};
@@ -126,14 +126,14 @@ async fn opened(url: &str) -> Result<OpenConnection, Refusal> {
 async fn asked(url: &str) -> Result<usize, Refusal> {
     let instance = Instance::new(4);
     let connection = opened(url).await.unwrap();
-    let before = peak_memory();
+    let before = PeakMemory::now();
     let query = async {
         let rows = instance.query(&connection, "SELECT a FROM b").await.map(|rows| rows.len());
         let _ = instance.execute(&connection, "SELECT 1").await;
         rows
     };
     let rows = tokio::time::timeout(SOON, query).await.expect("it ends soon, whatever the server does");
-    let grown = peak_memory() - before;
+    let grown = before.grown();
     assert!(grown < MEMORY_BYTES_MAX, "{grown} bytes more");
     rows
 }
@@ -160,12 +160,12 @@ async fn a_server_that_greets_with_anything_else_is_refused() {
     let endless =
         [huge, large, notice, setting, message(b'R', &[0, 0, 0, 99]), b"HTTP/1.1 200 OK\r\n".to_vec()];
     for bytes in endless {
-        let before = peak_memory();
+        let before = PeakMemory::now();
         let told = bytes.clone();
         let port = scripted(move |stream| without_end(stream, &told));
         let refused = opened(&address(port)).await.err().unwrap();
         assert!(matches!(refused, Refusal::Connection(_)), "{}: {refused:?}", bytes.escape_ascii());
-        assert!(peak_memory() - before < MEMORY_BYTES_MAX, "{}", bytes.escape_ascii());
+        assert!(before.grown() < MEMORY_BYTES_MAX, "{}", bytes.escape_ascii());
     }
     // Work of the server's choice: rounds of a hash.
     let port = scripted(|stream| {

@@ -48,14 +48,24 @@ pub fn silent(stream: &mut TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The most memory that this process has had in RAM so far, in bytes (`VmHWM`).
-///
-/// # Panics
-///
-/// If the kernel does not tell.
-pub fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    kib << 10
+/// The most memory that this process has had in RAM until some moment.
+pub struct PeakMemory(u64);
+
+impl PeakMemory {
+    /// Until now.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel does not tell.
+    pub fn now() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        Self(kib << 10)
+    }
+
+    /// Bytes by which it has grown since. The kernel counts roughly, so a later reading may be the lower one.
+    pub fn grown(&self) -> u64 {
+        Self::now().0.saturating_sub(self.0)
+    }
 }
