@@ -96,6 +96,10 @@ fn a_check_says_what_is_wrong_and_changes_nothing() {
     sandbox.file("file", "");
     let said = refused(&sandbox, &["serve", "--check", "--data", "file/below"]);
     assert!(said.contains("cannot use the data folder `file/below`"), "{said}");
+    for log in ["file/below/access.log", "etc"] {
+        let said = refused(&sandbox, &["serve", "--check", "--access-log", log]);
+        assert!(said.contains(&format!("cannot open the access log `{log}`")), "{said}");
+    }
     let said = refused(&sandbox, &["serve", "--check", "--config", "none.toml"]);
     assert!(said.contains("cannot read `none.toml`"), "{said}");
     assert_eq!(sandbox.tombolo(&["serve", "--check", "--listen", "nowhere"]).code, Some(2));
