@@ -13,7 +13,7 @@ use crate::{http, refuse};
 
 /// Lines on their way to one client.
 const FEED_LINES_MAX: usize = 256;
-/// Clients that follow what happens.
+/// Clients that follow what happens. Places for those of admins are kept.
 const FEEDS_MAX: usize = 64;
 /// Those of one tenant, and those of admins.
 const TENANT_FEEDS_MAX: usize = 8;
@@ -39,7 +39,8 @@ impl Followers {
     pub(crate) fn follow(&mut self, of: Option<TenantName>) -> Answer<Feed> {
         self.followers.retain(|(_, feeder)| !feeder.is_abandoned());
         let same = self.followers.iter().filter(|(other, _)| *other == of).count();
-        if self.followers.len() >= FEEDS_MAX || same >= TENANT_FEEDS_MAX {
+        let most = if of.is_some() { FEEDS_MAX - TENANT_FEEDS_MAX } else { FEEDS_MAX };
+        if self.followers.len() >= most || same >= TENANT_FEEDS_MAX {
             return Err(refuse::busy());
         }
         let (feeder, feed) = feed(FEED_LINES_MAX);
@@ -164,5 +165,15 @@ mod tests {
         assert!(follow(&mut followers, "bob").is_ok());
         drop(held);
         assert!(follow(&mut followers, "ada").is_ok(), "who left makes room");
+    }
+
+    #[test]
+    fn tenants_together_leave_places_for_admins() {
+        let mut followers = Followers::default();
+        let of = |number: usize| Some(format!("t{}", number / TENANT_FEEDS_MAX).parse().unwrap());
+        let held: Vec<_> = (0..FEEDS_MAX).map_while(|number| followers.follow(of(number)).ok()).collect();
+        assert_eq!(held.len(), FEEDS_MAX - TENANT_FEEDS_MAX);
+        let admins: Vec<_> = (0..=TENANT_FEEDS_MAX).map_while(|_| followers.follow(None).ok()).collect();
+        assert_eq!(admins.len(), TENANT_FEEDS_MAX);
     }
 }

@@ -74,6 +74,8 @@ pub struct Wanted {
     pub lines_max: usize,
     /// Whether those that come are asked for too.
     pub follow: bool,
+    /// Whether an admin asks, for whom places are kept.
+    pub by_admin: bool,
 }
 
 /// What an app printed.

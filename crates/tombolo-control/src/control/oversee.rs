@@ -214,14 +214,21 @@ impl<S: Stage> Control<S> {
         lines_max: usize,
         follow: bool,
     ) -> Answer<(Vec<u8>, Option<Feed>)> {
+        let scan = |after, most, of: &dyn Fn(&AuditRecord) -> bool| match most {
+            0 => Ok(Vec::new()),
+            _ => self.registry.audited(after, most, of).map_err(|error| refuse::failed(&error)),
+        };
+        let wanted = |record: &AuditRecord| events::is_of(record, tenant.as_ref());
+        let last = scan(0, 1, &|_| true)?.first().map_or(0, |(number, _)| *number);
+        let before = scan(0, lines_max, &wanted)?;
+        let last = before.first().map_or(last, |(number, _)| last.max(*number));
+        // Whoever writes something down waits from here on, so it is only what came meanwhile that is looked through.
         let mut followers = self.followers();
         let feed = follow.then(|| followers.follow(tenant.clone())).transpose()?;
-        let wanted = |record: &AuditRecord| events::is_of(record, tenant.as_ref());
-        let mut found = match lines_max {
-            0 => Vec::new(),
-            _ => self.registry.audited(lines_max, wanted).map_err(|error| refuse::failed(&error))?,
-        };
+        let mut found = scan(last, lines_max, &wanted)?;
         drop(followers);
+        found.extend(before);
+        found.truncate(lines_max);
         found.reverse();
         let lines: Vec<Bytes> =
             found.iter().filter_map(|(number, record)| events::line(*number, record)).collect();
@@ -270,7 +277,7 @@ impl<S: Stage> Control<S> {
         count_max: usize,
     ) -> Answer<Vec<api::AuditLine>> {
         let wanted = |record: &AuditRecord| tenant.is_none() || record.tenant.as_ref() == tenant;
-        let found = self.registry.audited(count_max, wanted).map_err(|error| refuse::failed(&error))?;
+        let found = self.registry.audited(0, count_max, wanted).map_err(|error| refuse::failed(&error))?;
         Ok(found.into_iter().map(crate::audit::line).collect())
     }
 }

@@ -24,6 +24,8 @@ const FEED_LINES_MAX: usize = 256;
 const FEEDS_MAX: usize = 128;
 /// Those that follow apps of one tenant.
 const TENANT_FEEDS_MAX: usize = 16;
+/// Places beyond those, for admins.
+const ADMIN_FEEDS_MAX: usize = 8;
 /// How often it is said that the disk refuses.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -89,7 +91,7 @@ impl Journals {
     /// The last lines of an app, and those that come.
     pub(crate) fn printed(&self, key: &AppKey, wanted: Wanted) -> Result<Printed, PrintedError> {
         let mut state = self.state();
-        let feed = wanted.follow.then(|| state.follow(key)).transpose()?;
+        let feed = wanted.follow.then(|| state.follow(key, wanted.by_admin)).transpose()?;
         // As of the moment at which it was followed: no line is told twice, or not at all.
         let lines = Lines::now(&self.folder.join(key.to_string()))?;
         drop(state);
@@ -119,7 +121,7 @@ impl Journals {
 }
 
 impl State {
-    fn follow(&mut self, key: &AppKey) -> Result<tombolo_control::Feed, PrintedError> {
+    fn follow(&mut self, key: &AppKey, by_admin: bool) -> Result<tombolo_control::Feed, PrintedError> {
         self.feeders.retain(|_, feeders| {
             feeders.retain(|feeder| !feeder.is_abandoned());
             !feeders.is_empty()
@@ -128,7 +130,11 @@ impl State {
             let theirs = self.feeders.iter().filter(|(key, _)| of.is_none_or(|of| key.tenant == *of));
             theirs.map(|(_, feeders)| feeders.len()).sum()
         };
-        if count(None) >= FEEDS_MAX || count(Some(&key.tenant)) >= TENANT_FEEDS_MAX {
+        let is_full = match by_admin {
+            true => count(None) >= FEEDS_MAX + ADMIN_FEEDS_MAX,
+            false => count(None) >= FEEDS_MAX || count(Some(&key.tenant)) >= TENANT_FEEDS_MAX,
+        };
+        if is_full {
             return Err(PrintedError::Busy);
         }
         let (feeder, feed) = feed(FEED_LINES_MAX);
@@ -150,7 +156,7 @@ mod tests {
     }
 
     fn wanted(lines_max: usize, follow: bool) -> Wanted {
-        Wanted { lines_max, follow }
+        Wanted { lines_max, follow, by_admin: false }
     }
 
     #[tokio::test]
@@ -182,6 +188,8 @@ mod tests {
         let mut followed: Vec<_> = (0..TENANT_FEEDS_MAX).map(|_| follow("ada/shop").unwrap()).collect();
         assert!(matches!(follow("ada/other"), Err(PrintedError::Busy)));
         assert!(follow("bob/shop").is_ok());
+        let of_all = Wanted { lines_max: 0, follow: true, by_admin: true };
+        assert!(journals.printed(&"ada/shop".parse().unwrap(), of_all).is_ok(), "an admin has a place");
         followed.pop();
         assert!(follow("ada/other").is_ok(), "who left makes room");
     }

@@ -183,13 +183,15 @@ impl Registry {
         })
     }
 
-    /// The last lines of the audit log that `wanted` takes, the last first.
+    /// The last lines of the audit log behind number `after` that `wanted` takes, the last first; they are numbered
+    /// from 1.
     ///
     /// # Errors
     ///
     /// If the disk refuses.
     pub fn audited(
         &self,
+        after: u64,
         count_max: usize,
         wanted: impl Fn(&AuditRecord) -> bool,
     ) -> Done<Vec<(u64, AuditRecord)>> {
@@ -197,7 +199,7 @@ impl Registry {
         let transaction = open.begin_read().map_err(database("read"))?;
         let audit = transaction.open_table(AUDIT).map_err(database("read"))?;
         let mut found = Vec::new();
-        for entry in audit.iter().map_err(database("read"))?.rev() {
+        for entry in audit.range(after.saturating_add(1)..).map_err(database("read"))?.rev() {
             let (number, value) = entry.map_err(database("read"))?;
             let record = read(value.value())?;
             if wanted(&record) {

@@ -188,8 +188,10 @@ fn the_audit_log_tells_the_last_lines_first() {
         // By a clock that is set back: numbers say which came first.
         registry.audit(&line(10 - at, if at % 2 == 0 { "ada" } else { "bob" })).unwrap();
     }
-    let found = registry.audited(2, |line| line.who == "ada").unwrap();
+    let found = registry.audited(0, 2, |line| line.who == "ada").unwrap();
     assert_eq!(found.iter().map(|(number, line)| (*number, line.at)).collect::<Vec<_>>(), [(5, 6), (3, 8)]);
+    let found = registry.audited(3, 9, |_| true).unwrap();
+    assert_eq!(found.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [5, 4]);
 }
 
 proptest! {
