@@ -12,7 +12,7 @@ use crate::allowance::Allowance;
 use crate::capability::Grants;
 use crate::held::{held_bytes, left};
 use crate::memory::{HostMemory, MemoryBudget};
-use crate::meter::Meter;
+use crate::meter::{Meter, Pace};
 
 /// Bytes of one set of headers or trailers that a guest makes. The public side of a node takes no more
 /// from a client either.
@@ -104,19 +104,18 @@ impl Guest {
         &self.meter
     }
 
-    /// Whether it may go on, asked at every tick of the engine's clock.
+    /// Whether and how it may go on, asked at every tick of the engine's clock. Who is heavy gives way.
     ///
     /// # Errors
     ///
     /// If it has had all its time or memory.
-    pub fn tick(&mut self) -> wasmtime::Result<()> {
-        self.meter.gives_way();
-        self.meter.tick()?;
+    pub fn tick(&mut self) -> wasmtime::Result<Pace> {
+        let pace = self.meter.tick()?;
         if let Some(allowance) = &self.allowance {
             allowance.spend(self.meter.charged())?;
         }
         self.memory.hold(held_bytes(&mut self.table))?;
-        Ok(())
+        Ok(pace)
     }
 
     /// The view of type `V` for whoever has `access`, opened if this is the first call for it, and the resources

@@ -16,14 +16,12 @@ mod memory;
 mod meter;
 mod outbound;
 mod parts;
-mod turns;
 
 pub use access::{Access, FromGuest};
 pub use allowance::{Allowance, Exhausted};
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
 pub use memory::{HeldMemory, HostMemory, MemoryBudget, MemoryExceeded};
-pub use meter::{CpuExceeded, Meter, Slice, Usage};
+pub use meter::{CpuExceeded, Meter, Pace, Slice, Usage};
 pub use outbound::{OutboundUsage, OverBudget};
 pub use parts::{Opened, Part, Parts};
-pub use turns::Turns;

@@ -1,13 +1,11 @@
 //! What one request used.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::outbound::OutboundUsage;
-use crate::turns::Turn;
 
 /// What one request used so far: its guest adds, whoever records the request reads.
 ///
@@ -23,13 +21,11 @@ pub struct Meter {
     slice_cpu_ns: AtomicU64,
     /// Whether the guest has used up a whole slice before.
     is_heavy: AtomicBool,
-    /// Its turn on a core, while it is polled; only heavy guests need one.
-    turn: Mutex<Option<Turn>>,
     host_calls: AtomicU64,
     waited_ns: AtomicU64,
     /// When the guest began to wait, in nanoseconds since `started`; 0 while it does not.
     waits_since_ns: AtomicU64,
-    /// Whether the guest's pauses are for others' sake, until it has a turn again.
+    /// Whether the guest's pause is for others' sake.
     gave_way: AtomicBool,
     /// Time on a core of threads that work for the guest while it waits.
     elsewhere_ns: AtomicU64,
@@ -40,6 +36,19 @@ pub struct Meter {
     request_bytes: AtomicU64,
     outbound: OutboundUsage,
 }
+
+/// How a guest may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It has used less than a slice: as it is.
+    Light,
+    /// It computes: after others.
+    Heavy,
+}
+
+/// What a guest may use before it is one that computes, in nanoseconds: more than a request does that answers, and
+/// less than the time between two ticks.
+const HEAVY_NS: u64 = 2_000_000;
 
 /// What a [`Meter`] says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +91,6 @@ impl Meter {
             slice_ns: AtomicU64::new(0),
             slice_cpu_ns: AtomicU64::new(0),
             is_heavy: AtomicBool::new(false),
-            turn: Mutex::new(None),
             host_calls: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
             waits_since_ns: AtomicU64::new(0),
@@ -123,7 +131,9 @@ impl Meter {
     pub fn slice(&self) -> Slice<'_> {
         let now = self.now();
         let waits_since = self.waits_since_ns.load(Relaxed);
-        if waits_since > 0 && !self.gave_way.load(Relaxed) {
+        let gave_way = self.gave_way.load(Relaxed);
+        self.gave_way.store(false, Relaxed);
+        if waits_since > 0 && !gave_way {
             self.waited_ns.store(self.waited_ns.load(Relaxed) + (now - waits_since), Relaxed);
         }
         self.slice_ns.store(now, Relaxed);
@@ -132,14 +142,27 @@ impl Meter {
         Slice(self)
     }
 
-    /// Whether the guest may go on, asked at every tick of the engine's clock.
+    /// Whether and how the guest may go on, asked at every tick of the engine's clock. That seems to be a call of the
+    /// host and is none; and who is heavy gives way to others, which is no wait.
     ///
     /// # Errors
     ///
     /// If it has had all its time.
-    pub fn tick(&self) -> Result<(), CpuExceeded> {
+    pub fn tick(&self) -> Result<Pace, CpuExceeded> {
+        self.host_calls.store(self.host_calls.load(Relaxed).saturating_sub(1), Relaxed);
+        let used_ns = self.cpu_ns.load(Relaxed) + self.slice_so_far(self.now());
+        self.check(used_ns)?;
+        if used_ns < HEAVY_NS {
+            return Ok(Pace::Light);
+        }
         self.is_heavy.store(true, Relaxed);
-        self.check(self.cpu_ns.load(Relaxed) + self.slice_so_far(self.now()))
+        self.gave_way.store(true, Relaxed);
+        Ok(Pace::Heavy)
+    }
+
+    /// Whether the guest has used up a slice.
+    pub fn is_heavy(&self) -> bool {
+        self.is_heavy.load(Relaxed)
     }
 
     /// Time on a core since this was last asked, the present slice included.
@@ -149,12 +172,6 @@ impl Meter {
         // What a slice was guessed at may be more than it is found to be when it ends.
         let before = self.charged_ns.fetch_max(used_ns, Relaxed);
         Duration::from_nanos(used_ns.saturating_sub(before))
-    }
-
-    /// The guest has a turn on a core until its slice ends.
-    pub(crate) fn took_turn(&self, turn: Turn) {
-        self.gave_way.store(false, Relaxed);
-        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
     }
 
     /// Another thread was on a core for the guest for so long: a statement of SQL runs on one.
@@ -178,13 +195,6 @@ impl Meter {
     /// The guest calls the host.
     pub fn host_called(&self) {
         self.host_calls.store(self.host_calls.load(Relaxed) + 1, Relaxed);
-    }
-
-    /// The guest is about to let others go first: its pause is no wait, and what seemed a call of the
-    /// host was none.
-    pub fn gives_way(&self) {
-        self.gave_way.store(true, Relaxed);
-        self.host_calls.store(self.host_calls.load(Relaxed).saturating_sub(1), Relaxed);
     }
 
     /// The guest took so many bytes of its request's body.
@@ -240,9 +250,6 @@ impl Drop for Slice<'_> {
         self.0.cpu_ns.store(used, Relaxed);
         self.0.slice_ns.store(0, Relaxed);
         self.0.waits_since_ns.store(now, Relaxed);
-        if self.0.is_heavy.load(Relaxed) {
-            *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
     }
 }
 
@@ -276,7 +283,8 @@ mod tests {
         slice.end().unwrap();
         std::thread::sleep(Duration::from_millis(20));
         let slice = meter.slice();
-        meter.gives_way();
+        work(&meter, Duration::from_millis(3));
+        assert_eq!(meter.tick(), Ok(Pace::Heavy));
         slice.end().unwrap();
         let usage = meter.usage();
         assert!(usage.waited >= Duration::from_millis(20), "{usage:?}");
@@ -284,14 +292,23 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         meter.slice().end().unwrap();
         assert_eq!(meter.usage().waited, usage.waited);
-        assert_eq!(usage.host_calls, 0, "giving way seemed one, and is none");
+        assert_eq!(usage.host_calls, 0, "a tick seemed one, and is none");
+        // A pause of its own after that is a wait again.
+        std::thread::sleep(Duration::from_millis(20));
+        meter.slice().end().unwrap();
+        assert!(meter.usage().waited >= usage.waited + Duration::from_millis(20));
     }
 
     /// Asleep within a slice as a thread is that others push off its core.
     #[test]
     fn a_heavy_guest_is_charged_by_the_clock_of_its_thread() {
         let meter = Meter::new(Duration::from_secs(1));
-        meter.tick().unwrap();
+        assert_eq!(meter.tick(), Ok(Pace::Light));
+        assert!(!meter.is_heavy());
+        let slice = meter.slice();
+        work(&meter, Duration::from_millis(3));
+        assert_eq!(meter.tick(), Ok(Pace::Heavy));
+        slice.end().unwrap();
         let slice = meter.slice();
         std::thread::sleep(Duration::from_millis(50));
         work(&meter, Duration::from_millis(5));

@@ -18,8 +18,9 @@ use tombolo_cap_wasi::pipe::{Printed, Printer};
 use tombolo_capability::{HeldMemory, HostMemory};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, WasiBody};
 
+use crate::at_work::GuestFuture;
 use crate::command::{Program, exit_code};
-use crate::exchange::{GuestFuture, Head};
+use crate::exchange::Head;
 use crate::instance::Pre;
 use crate::service::{Caller, Service};
 

@@ -3,7 +3,8 @@
 //! The guest runs on the task that waits for its answer: no task is started, no queue crossed. It
 //! is polled first, then what it wrote is taken; an answer whose body is complete by then is sent
 //! as a whole, any other as a stream that owns the guest and goes on polling it. So dropping the
-//! answer drops the guest, and back-pressure is that nobody polls.
+//! answer drops the guest, and back-pressure is that nobody polls. A guest that computes for longer
+//! than a slice goes on elsewhere ([`crate::at_work`]), and is waited for in the same way.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -20,10 +21,9 @@ use tokio::time::{Instant, Sleep};
 use tombolo_capability::CpuExceeded;
 use wasmtime_wasi_http::WasiBody;
 
+use crate::at_work::{AtWork, GuestFuture};
 use crate::service::{ServiceError, Slot};
 
-/// A guest at work; it is done when this is.
-pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
 /// Where a guest sends its answer: the head and a body still being written, or its error.
 pub(crate) type Head = oneshot::Sender<Result<Response<WasiBody>, String>>;
 type Heard = oneshot::Receiver<Result<Response<WasiBody>, String>>;
@@ -34,7 +34,7 @@ const WHOLE_BYTES_MAX: usize = 64 << 10;
 /// A guest and the answer it is giving.
 pub(crate) struct Exchange {
     /// `None` once it is done.
-    guest: Option<Running>,
+    guest: Option<AtWork>,
     heard: Heard,
     head: Option<Response<WasiBody>>,
     frames: Frames,
@@ -45,12 +45,6 @@ pub(crate) struct Exchange {
     body_bytes_max: u64,
     /// Whether the client asked for the head alone: then nobody reads the body.
     is_head: bool,
-}
-
-/// A guest, and the slot it takes while it is there.
-struct Running {
-    guest: GuestFuture,
-    slot: Slot,
 }
 
 /// What was gathered of a body.
@@ -84,7 +78,7 @@ impl Exchange {
         let body_bytes_max = slot.limits().response_body_bytes_max;
         let deadline = Instant::from_std(slot.meter().started()) + limit;
         Self {
-            guest: Some(Running { guest, slot }),
+            guest: Some(AtWork::new(guest, slot)),
             heard,
             head: None,
             frames: Frames::default(),
@@ -129,7 +123,7 @@ impl Exchange {
                     }
                     Ok(Ok(head)) => self.head = Some(head),
                     Ok(Err(reason)) => return Poll::Ready(Err(ServiceError::NoAnswer { reason })),
-                    // Only the guest sends, and it was just polled: it wakes us when it goes on.
+                    // Only the guest sends, and it was just polled: it wakes us when it goes on, or when it did.
                     Err(_) if self.guest.is_some() => return Poll::Pending,
                     Err(_) => {
                         let reason = "it returned without setting a response".to_owned();
@@ -165,20 +159,10 @@ impl Exchange {
 
     /// Lets the guest go on. When it is done its memory is given back at once.
     fn poll_guest(&mut self, context: &mut Context<'_>) -> wasmtime::Result<()> {
-        let Some(Running { guest, slot }) = &mut self.guest else { return Ok(()) };
-        let slice = slot.meter().slice();
-        let polled = guest.as_mut().poll(context);
-        let within = slice.end();
-        match polled {
-            Poll::Ready(result) => {
-                self.guest = None;
-                result
-            }
-            Poll::Pending => {
-                within.inspect_err(|_| self.guest = None)?;
-                Ok(())
-            }
-        }
+        let Some(guest) = &mut self.guest else { return Ok(()) };
+        let Poll::Ready(result) = guest.poll(context) else { return Ok(()) };
+        self.guest = None;
+        result
     }
 
     fn body_taken(&mut self) {

@@ -2,11 +2,11 @@
 //! the next.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tombolo_cap_wasi::snapshot;
-use tombolo_capability::{Exhausted, Guest, Turns};
+use tombolo_capability::{Exhausted, Guest, Pace};
 use tombolo_model::{Isolation, Limits};
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{CallHook, Store, UpdateDeadline};
@@ -123,15 +123,16 @@ pub(crate) fn made<T>(instance: wasmtime::Result<T>, store: &mut Store<Guest>) -
     })
 }
 
-/// A store whose guest is held to `limits`, and yields at every tick, so that a loop holds a thread
-/// for one slice at most.
-pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits, turns: Turns) -> Store<Guest> {
+/// A store whose guest is held to `limits`, and yields at every tick once it has used up a slice, so
+/// that a loop holds a thread for two slices at most.
+pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits) -> Store<Guest> {
     store.limiter(|guest| guest.memory());
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |mut store| {
-        store.data_mut().tick()?;
-        let turn = turns.next(Arc::clone(store.data().meter()));
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
+    store.epoch_deadline_callback(|mut store| {
+        Ok(match store.data_mut().tick()? {
+            Pace::Light => UpdateDeadline::Continue(1),
+            Pace::Heavy => UpdateDeadline::Yield(1),
+        })
     });
     store.call_hook(|store, hook| {
         if let CallHook::CallingHost = hook {

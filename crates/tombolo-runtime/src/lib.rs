@@ -5,6 +5,7 @@
 //! fresh instance each; [`command`] and [`invoke`] run programs and functions.
 
 mod artefact;
+mod at_work;
 mod cgi;
 pub mod command;
 pub mod compile;
@@ -14,6 +15,7 @@ mod exchange;
 pub mod inspect;
 mod instance;
 pub mod invoke;
+mod lane;
 mod messages;
 mod prepare;
 mod service;

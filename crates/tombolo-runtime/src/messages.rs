@@ -2,14 +2,13 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::time::Instant;
 use tombolo_cap_wasi::Inside;
 use tombolo_capability::{Guest, Meter};
 use wasmtime::component::InstancePre;
 
-use crate::exchange::GuestFuture;
+use crate::at_work::{AtWork, GuestFuture};
 use crate::inspect::Redis;
 use crate::instance::{Pre, made};
 use crate::service::{Caller, Service, ServiceError, Slot};
@@ -93,20 +92,11 @@ async fn deliver(slot: Slot, message: Vec<u8>, caller: Caller<'_>) -> Result<(),
     let service = Arc::clone(slot.service());
     let pre = service.ready(meter).await?;
     let guest = service.handle(&pre, message, caller);
-    let mut guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
+    let guest = guest.map_err(|error| ServiceError::from_engine(&error))?;
     let limit = slot.limits().request_time_max;
     let deadline = Instant::from_std(meter.started()) + limit;
-    let ran = poll_fn(|context| {
-        let slice = meter.slice();
-        let polled = guest.as_mut().poll(context);
-        match (polled, slice.end()) {
-            (Poll::Ready(result), _) => Poll::Ready(result),
-            (Poll::Pending, Ok(())) => Poll::Pending,
-            (Poll::Pending, Err(exceeded)) => Poll::Ready(Err(exceeded.into())),
-        }
-    });
-    let ran = tokio::time::timeout_at(deadline, ran).await;
-    // Its memory goes before its slot is given to the next.
+    let mut guest = AtWork::new(guest, slot);
+    let ran = tokio::time::timeout_at(deadline, poll_fn(|context| guest.poll(context))).await;
     drop(guest);
     service.settle_if_passing();
     let ran = ran.map_err(|_| ServiceError::Deadline { limit })?;

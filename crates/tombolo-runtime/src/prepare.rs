@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tombolo_cap_wasi::adapt::AdaptError;
 use tombolo_cap_wasi::candidate::CandidateError;
-use tombolo_capability::{Abi, Access, AnyCapability, Guest, Turns};
+use tombolo_capability::{Abi, Access, AnyCapability, Guest};
 use tombolo_model::Digest;
 use tombolo_store::{ArtefactCache, Miss};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Module};
 
 use crate::artefact::{Compiled, key, of_bytes, places};
+use crate::at_work::Charged;
 use crate::compile::{Compiler, Job, Product};
 use crate::compose::{ComposeError, Parts};
 use crate::engine::{AbiEngine, EngineConfig, Engines, Interruption};
 use crate::inspect::{self, InspectError, Kind, Redis};
+use crate::lane::Lane;
 use crate::shares::Shares;
 
 /// The engines, and the cache of what they compiled. Cheap to clone.
@@ -31,7 +33,7 @@ struct Shared {
     artefacts: Option<ArtefactCache>,
     compiler: Compiler,
     shares: Shares,
-    turns: Turns,
+    lane: Arc<Lane<Charged>>,
     /// One compiler at a time: it takes all cores, and gigabytes.
     compiling: Mutex<()>,
 }
@@ -149,8 +151,8 @@ impl Runtime {
     ) -> Self {
         let engines = Engines::new(config, capabilities);
         let shares = Shares::new(config.instances_max());
-        // Who is not interrupted has a turn without end. To count cores is to read a dozen files.
-        let turns = Turns::new(match config.interruption {
+        // Who is not interrupted never goes there. To count cores is to read a dozen files.
+        let lane = Lane::new(match config.interruption {
             Interruption::Sliced => std::thread::available_parallelism().map_or(1, usize::from),
             Interruption::Never => 1,
         });
@@ -160,7 +162,7 @@ impl Runtime {
                 artefacts,
                 compiler,
                 shares,
-                turns,
+                lane: Arc::new(lane),
                 compiling: Mutex::new(()),
             }),
         }
@@ -168,7 +170,7 @@ impl Runtime {
 
     /// Guests that have more to compute and wait for a core.
     pub fn waiting(&self) -> u64 {
-        self.shared.turns.waiting()
+        self.shared.lane.waiting()
     }
 
     /// Makes the engine most components need. It takes a millisecond or two: who starts it on
@@ -342,9 +344,9 @@ impl Cold {
         self.places.load(Relaxed)
     }
 
-    /// Who computes when many want to.
-    pub(crate) fn turns(&self) -> Turns {
-        self.runtime.shared.turns.clone()
+    /// Where guests go on that compute.
+    pub(crate) fn lane(&self) -> Arc<Lane<Charged>> {
+        Arc::clone(&self.runtime.shared.lane)
     }
 
     /// Whether what was compiled is kept where it can be mapped again in a moment.

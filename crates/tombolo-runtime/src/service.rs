@@ -20,7 +20,8 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p3::bindings::{Service as Handled, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
-use crate::exchange::{Exchange, GuestFuture, Head, ResponseBody, Terms};
+use crate::at_work::GuestFuture;
+use crate::exchange::{Exchange, Head, ResponseBody, Terms};
 use crate::inspect::Kind;
 use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, Role, bounded, made};
 use crate::prepare::{Cold, Prepared, chain};
@@ -360,7 +361,7 @@ impl Service {
             meter: Arc::clone(caller.meter),
             grants: Arc::clone(grants),
         });
-        Ok(bounded(Store::new(pre.engine(), guest), limits, self.cold.turns()))
+        Ok(bounded(Store::new(pre.engine(), guest), limits))
     }
 
     /// A store for a request: that of an instance that waits for one, or a new one without exports.

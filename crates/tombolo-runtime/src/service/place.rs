@@ -8,6 +8,8 @@ use tombolo_capability::Meter;
 use tombolo_model::Limits;
 
 use super::{Service, ServiceError};
+use crate::at_work::Charged;
+use crate::lane::{Lane, Party};
 
 /// How long to wait before a place in the pool is looked for again, by what is not refused for want of one.
 const PLACE_WAIT: Duration = Duration::from_millis(5);
@@ -73,6 +75,18 @@ impl Slot {
 
     pub(crate) fn service(&self) -> &Arc<Service> {
         &self.place.service
+    }
+
+    /// Where its guest goes on once it has used up a slice.
+    pub(crate) fn lane(&self) -> Arc<Lane<Charged>> {
+        self.place.service.cold.lane()
+    }
+
+    /// With whom its guest shares what that lane has: all of its tenant, or else all of its component.
+    pub(crate) fn party(&self) -> Party {
+        let service = &self.place.service;
+        let component = Arc::as_ptr(service).addr();
+        Party(service.config.allowance.as_ref().map_or(component, |allowance| Arc::as_ptr(allowance).addr()))
     }
 
     pub(crate) fn shared_meter(&self) -> Arc<Meter> {

@@ -1,0 +1,82 @@
+//! A guest at work: where it is, and what it is charged.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::lane::{Away, Work};
+use crate::service::Slot;
+
+/// What a guest does; it is done when this is.
+pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
+
+/// A guest at work, and the slot it takes while it is there. Dropping it ends the guest.
+///
+/// It begins where it is polled. Once it has used up a slice it goes on in the lane of those that compute, and who
+/// polls this waits for it.
+pub(crate) struct AtWork(Place);
+
+enum Place {
+    Here(Charged),
+    Away(Away<Charged>),
+    /// Between the two, and after its end.
+    Nowhere,
+}
+
+/// A guest that is charged for what it uses. Its memory goes before its slot is given to the next.
+pub(crate) struct Charged {
+    guest: GuestFuture,
+    slot: Slot,
+}
+
+impl AtWork {
+    pub(crate) fn new(guest: GuestFuture, slot: Slot) -> Self {
+        Self(Place::Here(Charged { guest, slot }))
+    }
+
+    /// Lets it go on. When it is done its memory is given back at once.
+    ///
+    /// # Errors
+    ///
+    /// How it ended otherwise than by returning: for having used all its time, too.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+        let polled = match &mut self.0 {
+            Place::Here(charged) => charged.poll(context),
+            Place::Away(away) => away.poll(context),
+            Place::Nowhere => Poll::Pending,
+        };
+        match (polled, &self.0) {
+            (Poll::Ready(result), _) => {
+                self.0 = Place::Nowhere;
+                Poll::Ready(result)
+            }
+            (Poll::Pending, Place::Here(charged)) if charged.slot.meter().is_heavy() => {
+                self.leave(context);
+                Poll::Pending
+            }
+            (Poll::Pending, _) => Poll::Pending,
+        }
+    }
+
+    fn leave(&mut self, context: &Context<'_>) {
+        let Place::Here(charged) = std::mem::replace(&mut self.0, Place::Nowhere) else { return };
+        let lane = charged.slot.lane();
+        let party = charged.slot.party();
+        self.0 = match lane.take(charged, party, context.waker()) {
+            Ok(away) => Place::Away(away),
+            Err(charged) => Place::Here(charged),
+        };
+    }
+}
+
+impl Work for Charged {
+    type Output = wasmtime::Result<()>;
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+        let slice = self.slot.meter().slice();
+        let polled = self.guest.as_mut().poll(context);
+        match (polled, slice.end()) {
+            (Poll::Pending, Err(exceeded)) => Poll::Ready(Err(exceeded.into())),
+            (polled, _) => polled,
+        }
+    }
+}

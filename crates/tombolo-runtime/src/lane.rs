@@ -1,0 +1,276 @@
+//! Threads for guests that compute, so that those which do not are never behind them.
+//!
+//! Every guest begins on the task that waits for its answer, and most end there. One that has used up a slice goes
+//! on here: on as many threads as there are cores, of a lower priority than those that serve. So the kernel takes
+//! the core from it when a request comes, which no queue of tasks can do within a slice. Parties, those whose guests
+//! are charged together, have equal parts of what these threads get, however many guests each has.
+
+mod queue;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Handle;
+
+use queue::Queue;
+
+/// How much lower the priority of these threads is, as of `nice`. Beside threads that serve without a pause they get
+/// a tenth of a core.
+const NICE: i32 = 10;
+
+/// Who shares in equal parts with others: the address of what its guests have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Party(pub(crate) usize);
+
+/// Work that goes on here: polled, until it is done or nobody waits for it.
+pub(crate) trait Work: Send + 'static {
+    /// What it comes to.
+    type Output: Send;
+    /// Lets it go on for a slice.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Self::Output>;
+}
+
+/// The threads. They end when this is dropped.
+pub(crate) struct Lane<W: Work> {
+    shared: Arc<Shared<W>>,
+}
+
+struct Shared<W: Work> {
+    queue: Mutex<Queue<Arc<Job<W>>>>,
+    /// Something was put into the queue, or it was shut.
+    more: Condvar,
+    threads_max: usize,
+}
+
+/// One that is at work on a lane. Dropping it ends the work at once, or at the end of the present slice.
+pub(crate) struct Away<W: Work>(Arc<Job<W>>);
+
+struct Job<W: Work> {
+    /// `None` once it is done, or given up. Locked for a slice by whoever polls it.
+    work: Mutex<Option<W>>,
+    state: AtomicU8,
+    /// Nobody waits for it any more.
+    is_left: AtomicBool,
+    front: Mutex<Front<W::Output>>,
+    party: Party,
+    /// Where its timers and sockets are.
+    runtime: Handle,
+    lane: Arc<Shared<W>>,
+}
+
+/// What the one who waits sees of it.
+struct Front<T> {
+    waker: Option<Waker>,
+    outcome: Option<Result<T, Box<dyn Any + Send>>>,
+}
+
+/// It waits to be woken.
+const IDLE: u8 = 0;
+/// It is in the queue.
+const READY: u8 = 1;
+/// A thread polls it.
+const POLLED: u8 = 2;
+/// It was woken while a thread polls it.
+const AGAIN: u8 = 3;
+
+impl<W: Work> Lane<W> {
+    /// A lane of at most so many threads. They are started when they are needed.
+    pub(crate) fn new(threads_max: usize) -> Self {
+        let queue = Mutex::new(Queue::default());
+        Self { shared: Arc::new(Shared { queue, more: Condvar::new(), threads_max }) }
+    }
+
+    /// Guests that have more to compute and wait for a core.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.shared.lock().waiting()
+    }
+
+    /// Lets `work` go on here. Whoever has `waker` is woken when something may have come of it.
+    ///
+    /// # Errors
+    ///
+    /// `work`, if there is no thread for it, or no runtime.
+    pub(crate) fn take(&self, work: W, party: Party, waker: &Waker) -> Result<Away<W>, W> {
+        let Ok(runtime) = Handle::try_current() else { return Err(work) };
+        if !self.shared.staff() {
+            return Err(work);
+        }
+        let job = Arc::new(Job {
+            work: Mutex::new(Some(work)),
+            state: AtomicU8::new(READY),
+            is_left: AtomicBool::new(false),
+            front: Mutex::new(Front { waker: Some(waker.clone()), outcome: None }),
+            party,
+            runtime,
+            lane: Arc::clone(&self.shared),
+        });
+        self.shared.push(&job);
+        Ok(Away(job))
+    }
+}
+
+impl<W: Work> Drop for Lane<W> {
+    fn drop(&mut self) {
+        let left = self.shared.lock().shut();
+        self.shared.more.notify_all();
+        drop(left);
+    }
+}
+
+impl<W: Work> Shared<W> {
+    fn lock(&self) -> MutexGuard<'_, Queue<Arc<Job<W>>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread if all are busy and there may be one more; whether there is any.
+    fn staff(self: &Arc<Self>) -> bool {
+        let mut queue = self.lock();
+        if queue.idle == 0 && queue.threads < self.threads_max {
+            let shared = Arc::clone(self);
+            let started = thread::Builder::new().name("compute".to_owned()).spawn(move || shared.work());
+            match started {
+                Ok(_) => queue.threads += 1,
+                Err(error) => tracing::warn!("no thread for guests that compute: {error}"),
+            }
+        }
+        queue.threads > 0
+    }
+
+    fn push(&self, job: &Arc<Job<W>>) {
+        let refused = self.lock().push(job.party, Arc::clone(job));
+        self.more.notify_one();
+        drop(refused);
+    }
+
+    /// What each thread does.
+    fn work(&self) {
+        // Of this thread alone, on Linux. Where it cannot be lowered, the parts are equal still.
+        let _ = rustix::process::setpriority_process(None, NICE);
+        let mut queue = self.lock();
+        while !queue.is_shut() {
+            let Some((party, job)) = queue.next() else {
+                queue.idle += 1;
+                queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.idle -= 1;
+                continue;
+            };
+            drop(queue);
+            let began = thread_ns();
+            job.run();
+            drop(job);
+            let used_ns = thread_ns().saturating_sub(began);
+            queue = self.lock();
+            queue.ran(party, used_ns);
+        }
+    }
+}
+
+impl<W: Work> Job<W> {
+    /// One slice of it.
+    fn run(self: &Arc<Self>) {
+        self.state.store(POLLED, SeqCst);
+        let _within = self.runtime.enter();
+        let waker = Waker::from(Arc::clone(self));
+        let mut place = self.work();
+        let Some(work) = &mut *place else { return };
+        let polled = catch_unwind(AssertUnwindSafe(|| work.poll(&mut Context::from_waker(&waker))));
+        let outcome = match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(output)) => Some(Ok(output)),
+            Err(panic) => Some(Err(panic)),
+        };
+        let is_over = outcome.is_some();
+        if is_over {
+            // What it had is free again before anybody hears of its end.
+            *place = None;
+        }
+        drop(place);
+        if self.is_left.load(SeqCst) {
+            *self.work() = None;
+            return;
+        }
+        let mut front = self.front();
+        front.outcome = outcome;
+        let waiting = front.waker.take();
+        drop(front);
+        waiting.inspect(|waker| waker.wake_by_ref());
+        if is_over {
+            return;
+        }
+        if self.state.compare_exchange(POLLED, IDLE, SeqCst, SeqCst).is_err() {
+            self.state.store(READY, SeqCst);
+            self.lane.push(self);
+        }
+    }
+
+    fn work(&self) -> MutexGuard<'_, Option<W>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn front(&self) -> MutexGuard<'_, Front<W::Output>> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Work> Wake for Job<W> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let next = |state| match state {
+            IDLE => Some(READY),
+            POLLED => Some(AGAIN),
+            _ => None,
+        };
+        if self.state.fetch_update(SeqCst, SeqCst, next) == Ok(IDLE) {
+            self.lane.push(self);
+        }
+    }
+}
+
+impl<W: Work> Away<W> {
+    /// What it came to. Wakes whoever polls this after every slice, as what it writes in one is for them.
+    ///
+    /// # Panics
+    ///
+    /// If it did.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<W::Output> {
+        let mut front = self.0.front();
+        match front.outcome.take() {
+            Some(Ok(output)) => Poll::Ready(output),
+            Some(Err(panic)) => {
+                drop(front);
+                resume_unwind(panic)
+            }
+            None => {
+                front.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<W: Work> Drop for Away<W> {
+    fn drop(&mut self) {
+        // Who polls it now looks at this when the slice ends.
+        self.0.is_left.store(true, SeqCst);
+        let work = self.0.work.try_lock().ok().and_then(|mut work| work.take());
+        drop(work);
+    }
+}
+
+/// What this thread had of a core.
+fn thread_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+use std::future::poll_fn;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Work of so many slices, in each of which it does something.
+struct Sliced<F> {
+    left: u32,
+    each: F,
+}
+
+impl<F: FnMut() + Send + 'static> Work for Sliced<F> {
+    type Output = thread::ThreadId;
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<thread::ThreadId> {
+        if self.left == 0 {
+            return Poll::Ready(thread::current().id());
+        }
+        self.left -= 1;
+        (self.each)();
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+async fn done<W: Work>(mut away: Away<W>) -> W::Output {
+    timeout(SOON, poll_fn(|context| away.poll(context))).await.expect("it is done")
+}
+
+fn take<W: Work>(lane: &Lane<W>, party: usize, work: W) -> Away<W> {
+    match lane.take(work, Party(party), Waker::noop()) {
+        Ok(away) => away,
+        Err(_) => panic!("there is a thread for it"),
+    }
+}
+
+#[tokio::test]
+async fn work_goes_on_elsewhere_and_no_more_at_once_than_there_are_threads() {
+    let lane = Lane::new(2);
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let away: Vec<_> = (0..10)
+        .map(|party| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            let each = move || {
+                most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+                thread::yield_now();
+                running.fetch_sub(1, SeqCst);
+            };
+            take(&lane, party, Sliced { left: 200, each })
+        })
+        .collect();
+    for away in away {
+        assert_ne!(done(away).await, thread::current().id());
+    }
+    assert!((1..=2).contains(&most.load(SeqCst)), "{most:?}");
+    assert_eq!(lane.waiting(), 0);
+}
+
+/// Its timers are those of the runtime it came from.
+#[tokio::test]
+async fn work_waits_as_on_the_runtime_it_came_from() {
+    struct Waits(std::pin::Pin<Box<dyn Future<Output = u8> + Send>>);
+    impl Work for Waits {
+        type Output = u8;
+        fn poll(&mut self, context: &mut Context<'_>) -> Poll<u8> {
+            self.0.as_mut().poll(context)
+        }
+    }
+    let lane = Lane::new(1);
+    let waits = Box::pin(async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::spawn(async { 7 }).await.unwrap()
+    });
+    assert_eq!(done(take(&lane, 1, Waits(waits))).await, 7);
+}
+
+/// Its memory is given back: at once if it waits, after its slice if it is on a core.
+#[tokio::test]
+async fn who_leaves_ends_the_work() {
+    let lane = Lane::new(1);
+    let held = Arc::new(());
+    let endless = |held: &Arc<()>| {
+        let held = Arc::clone(held);
+        Sliced { left: u32::MAX, each: move || assert!(Arc::strong_count(&held) > 0) }
+    };
+    let away: Vec<_> = (0..4).map(|party| take(&lane, party, endless(&held))).collect();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(Arc::strong_count(&held), 5);
+    drop(away);
+    let freed = async {
+        while Arc::strong_count(&held) > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SOON, freed).await.expect("it has ended");
+    // The thread is free for others.
+    done(take(&lane, 1, endless(&held).shortened())).await;
+}
+
+impl<F> Sliced<F> {
+    fn shortened(self) -> Self {
+        Self { left: 3, ..self }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_that_of_the_one_who_waits_and_leaves_the_thread() {
+    let lane = Lane::new(1);
+    let bad = |is_bad: bool| Sliced { left: 1, each: move || assert!(!is_bad, "of the guest") };
+    let away = take(&lane, 1, bad(true));
+    let panic = tokio::spawn(done(away)).await.unwrap_err().into_panic();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"of the guest"));
+    done(take(&lane, 1, bad(false))).await;
+}
+
+/// With all services gone there is nothing for the threads to do.
+#[tokio::test]
+async fn threads_end_with_their_lane() {
+    let lane = Lane::new(2);
+    done(take(&lane, 1, Sliced { left: 1, each: || () })).await;
+    let shared = Arc::downgrade(&lane.shared);
+    drop(lane);
+    let ended = async {
+        while shared.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SOON, ended).await.expect("they have ended");
+}
