@@ -48,7 +48,7 @@ describe("on an isolated page", () => {
         for (let at = 4; at < data.length; at += 4) sum += Math.abs(data[at]! - data[at - 4]!);
         return sum / (data.length / 4);
       });
-    await expect.poll(() => sharpness("The picture, blurred"), { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => sharpness("The picture, blurred"), { timeout: 120_000 }).toBeGreaterThan(0);
     expect(await sharpness("The picture, blurred")).toBeLessThan((await sharpness("The picture as it is")) / 2);
   });
 
@@ -131,7 +131,7 @@ describe("on an isolated page", () => {
     await pick(page, "Rounds", "3");
     await page.getByRole("button", { name: "Run all" }).click();
     await page.getByRole("button", { name: "Stop" }).waitFor();
-    await page.getByRole("button", { name: "Run all" }).waitFor({ timeout: 170_000 });
+    await page.getByRole("button", { name: "Run all" }).waitFor({ timeout: 500_000 });
     const rows = await readings(page);
     expect(rows.size).toBe(6);
     for (const [kernel, cells] of rows) {

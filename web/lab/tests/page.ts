@@ -34,7 +34,7 @@ export async function measure(page: Page): Promise<Map<string, string[]>> {
 }
 
 export async function finished(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Measure again" }).waitFor({ timeout: 150_000 });
+  await page.getByRole("button", { name: "Measure again" }).waitFor({ timeout: 500_000 });
 }
 
 const agreement = /^(?:equal|at most .+ apart(?:, relative)?|equal but for white space)$/;

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import type { Served } from "./server.ts";
 
 const app = new URL("../../../examples/lab", import.meta.url).pathname;
-const startMsMax = 60_000;
+const startMsMax = 180_000;
 
 /**
  * Serves `examples/lab`, and with it the built lab, by the `tombolo` at `binary`, on a port of the

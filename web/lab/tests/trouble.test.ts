@@ -30,7 +30,7 @@ test("a measurement that is stopped keeps its readings and can be started again"
   await goTo(page, "Gaussian blur");
   await pick(page, "Rounds", "15");
   await page.getByRole("button", { name: "Measure", exact: true }).click();
-  await page.getByText(/Round \d+ of 15/).waitFor({ timeout: 120_000 });
+  await page.getByText(/Round \d+ of 15/).waitFor({ timeout: 300_000 });
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByText("What was measured until then is below.").waitFor();
   await pick(page, "Drawn picture", "640 × 400");

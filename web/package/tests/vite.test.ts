@@ -46,7 +46,7 @@ async function shown(url: string): Promise<unknown> {
   tab.on("pageerror", (error) => said.push(error.message));
   try {
     await tab.goto(url);
-    await tab.waitForFunction("/\"blur\":\"done\".*\"n\\\\\"/.test(document.querySelector('output')?.textContent)", undefined, { timeout: 60_000 });
+    await tab.waitForFunction("/\"blur\":\"done\".*\"n\\\\\"/.test(document.querySelector('output')?.textContent)", undefined, { timeout: 300_000 });
     return JSON.parse((await tab.textContent("output"))!);
   } catch (error) {
     throw new Error(`${error}\nthe page shows ${await tab.textContent("body")}\nand said ${said.join("\n")}`);
