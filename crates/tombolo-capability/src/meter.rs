@@ -48,7 +48,7 @@ pub enum Pace {
 
 /// What a guest may use before it is one that computes, in nanoseconds: more than a request does that answers, and
 /// less than the time between two ticks.
-const HEAVY_NS: u64 = 2_000_000;
+const HEAVY_NS: u64 = 1_000_000;
 
 /// What a [`Meter`] says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,9 +11,13 @@ pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> 
 
 /// A guest at work, and the slot it takes while it is there. Dropping it ends the guest.
 ///
-/// It begins where it is polled. Once it has used up a slice it goes on in the lane of those that compute, and who
-/// polls this waits for it.
-pub(crate) struct AtWork(Place);
+/// It begins where it is polled, unless guests of its component mostly compute. Once it has used up a slice it goes on
+/// in the lane of those that compute, and who polls this waits for it.
+pub(crate) struct AtWork {
+    place: Place,
+    /// Whether it was not polled yet.
+    is_new: bool,
+}
 
 enum Place {
     Here(Charged),
@@ -30,7 +34,7 @@ pub(crate) struct Charged {
 
 impl AtWork {
     pub(crate) fn new(guest: GuestFuture, slot: Slot) -> Self {
-        Self(Place::Here(Charged { guest, slot }))
+        Self { place: Place::Here(Charged { guest, slot }), is_new: true }
     }
 
     /// Lets it go on. When it is done its memory is given back at once.
@@ -39,14 +43,20 @@ impl AtWork {
     ///
     /// How it ended otherwise than by returning: for having used all its time, too.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
-        let polled = match &mut self.0 {
+        if std::mem::take(&mut self.is_new)
+            && let Place::Here(charged) = &self.place
+            && charged.slot.is_heavy()
+        {
+            self.leave(context);
+        }
+        let polled = match &mut self.place {
             Place::Here(charged) => charged.poll(context),
             Place::Away(away) => away.poll(context),
             Place::Nowhere => Poll::Pending,
         };
-        match (polled, &self.0) {
+        match (polled, &self.place) {
             (Poll::Ready(result), _) => {
-                self.0 = Place::Nowhere;
+                self.place = Place::Nowhere;
                 Poll::Ready(result)
             }
             (Poll::Pending, Place::Here(charged)) if charged.slot.meter().is_heavy() => {
@@ -58,10 +68,10 @@ impl AtWork {
     }
 
     fn leave(&mut self, context: &Context<'_>) {
-        let Place::Here(charged) = std::mem::replace(&mut self.0, Place::Nowhere) else { return };
+        let Place::Here(charged) = std::mem::replace(&mut self.place, Place::Nowhere) else { return };
         let lane = charged.slot.lane();
         let party = charged.slot.party();
-        self.0 = match lane.take(charged, party, context.waker()) {
+        self.place = match lane.take(charged, party, context.waker()) {
             Ok(away) => Place::Away(away),
             Err(charged) => Place::Here(charged),
         };

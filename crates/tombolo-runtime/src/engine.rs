@@ -24,7 +24,7 @@ use wasmtime::{
 /// How long a guest runs before it lets others: the period of the engines' epochs.
 ///
 /// Shorter costs wake-ups of an idle process, longer lets a looping guest hold a core longer.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(2);
 /// Bytes of stack for a guest's own calls; deeper recursion is a trap.
 const STACK_BYTES_MAX: usize = 512 << 10;
 /// Bytes of stack of one instance, its host calls included.

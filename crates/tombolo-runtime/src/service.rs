@@ -1,5 +1,6 @@
 //! A component that answers HTTP, with a fresh instance for every request.
 
+mod habit;
 mod place;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::shares::Share;
 use crate::totals::Totals;
 use crate::trigger::{NotCalled, Trigger};
 
+use habit::Habit;
 pub(crate) use place::{Place, Slot};
 
 /// Everything about a component that its requests share.
@@ -73,6 +75,7 @@ pub struct Service {
     config: ServiceConfig,
     slots: Semaphore,
     share: Share,
+    habit: Habit,
     /// Sweeps since its last request.
     unused: AtomicU32,
     totals: Totals,
@@ -168,6 +171,7 @@ impl Service {
             slots: Semaphore::new(config.limits.concurrency_max as usize),
             config,
             share: Share::default(),
+            habit: Habit::default(),
             unused: AtomicU32::new(0),
             totals: Totals::default(),
         })

@@ -1,7 +1,9 @@
 //! What a quiet tenant notices of one that is at its limits.
 //!
 //! The quiet one is asked at a steady rate: a request is due at its time whether or not the one before was answered,
-//! and its latency counts from then. Load and node share both cores, as nothing else is on the machine.
+//! and its latency counts from then. Load and node share both cores, as nothing else is on the machine. The noisy one's
+//! clients would be on other machines: here they are threads of the lowest priority, that it is the node that makes
+//! the quiet one wait, if anybody.
 
 use std::fmt::Write;
 use std::io;
@@ -119,6 +121,8 @@ struct Noise {
 impl Noise {
     /// One client, until it is stopped.
     fn make(&self, address: SocketAddr, path: &str) {
+        // Of this thread alone, on Linux; to lower it takes no right.
+        let _ = rustix::process::setpriority_process(None, 19);
         let mut kept = None;
         while !self.stop.load(Relaxed) {
             let Some(stream) = &mut kept else {

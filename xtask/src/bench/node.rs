@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::server::{Cores, Kind, Server, Setup, free_address, get_of, succeeded};
+use super::server::{Cores, Server, Setup, free_address, get_of, succeeded};
 use super::{median, wrk};
 
 /// What each thing is done so often.
@@ -168,7 +168,17 @@ pub(crate) fn report(setup: &Setup, apps: usize, rounds: u32, seconds: u32) -> R
 
 /// What the node serves of one app, beside `tombolo up` of the same: rows of the report.
 fn served(node: &Node<'_>, rounds: u32, seconds: u32) -> Result<String, String> {
-    let up = node.setup.start(Kind::Tombolo)?;
+    // As a deployment of a component alone has it, so that guests of both are told the same of their route.
+    let folder = node.setup.work().join("node-up");
+    let component = node.setup.guest("hello-rust");
+    let manifest = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"{APP}\"\n[[trigger.http]]\nroute = \"/...\"\n\
+         component = \"{APP}\"\n[component.{APP}]\nsource = \"{}\"\n",
+        component.display()
+    );
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    write(&folder.join("spin.toml"), manifest.as_bytes())?;
+    let up = node.setup.start_app(&folder, Duration::from_secs(60))?;
     let servers = [&up, &node.server];
     let mut samples = [Vec::new(), Vec::new()];
     for server in servers {

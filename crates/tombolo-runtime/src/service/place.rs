@@ -77,6 +77,11 @@ impl Slot {
         &self.place.service
     }
 
+    /// Whether guests of its component mostly compute.
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.place.service.habit.is_heavy()
+    }
+
     /// Where its guest goes on once it has used up a slice.
     pub(crate) fn lane(&self) -> Arc<Lane<Charged>> {
         self.place.service.cold.lane()
@@ -105,7 +110,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let service = &self.place.service;
-        service.totals.add(&self.meter.usage());
+        let usage = self.meter.usage();
+        service.totals.add(&usage);
+        service.habit.ended(usage.cpu);
         if let Some(allowance) = &service.config.allowance {
             // It has ended: nothing is left to refuse.
             let _ = allowance.spend(self.meter.charged());
