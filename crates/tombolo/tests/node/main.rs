@@ -14,6 +14,7 @@ mod orders;
 mod quotas;
 mod releases;
 mod started;
+mod systemd;
 mod tenants;
 mod tls;
 mod tls_client;

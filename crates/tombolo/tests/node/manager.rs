@@ -1,4 +1,5 @@
-//! What a service manager is told, and the sockets it gives: systemd's protocols, without systemd.
+//! What a service manager is told, and the sockets it gives: systemd's protocols, without systemd. With it is
+//! [`crate::systemd`].
 
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
