@@ -158,12 +158,18 @@ fn in_origin_form(uri: &Uri) -> Uri {
     Uri::builder().path_and_query(path).build().expect("it is the path of a URI")
 }
 
-/// With these hyper sends no body unless a header says that there is one, and lets go of it at once: a guest that is
-/// not done with it by then would be told that its connection was reset. So what it writes is taken until it is done.
+/// With these methods hyper sends no body unless a header says that there is one, with others none if a header says
+/// that it is empty, and lets go of it at once: a guest that is not done with it by then would be told that its
+/// connection was reset. So what it writes is taken until it is done.
 fn taken(request: Request<WasiBody>) -> Request<WasiBody> {
-    let is_sent = !matches!(*request.method(), Method::GET | Method::HEAD | Method::CONNECT)
-        || request.headers().contains_key(header::CONTENT_LENGTH)
-        || request.headers().contains_key(header::TRANSFER_ENCODING);
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let is_sent = match length {
+        Some(length) => length != "0",
+        None => {
+            !matches!(*request.method(), Method::GET | Method::HEAD | Method::CONNECT)
+                || request.headers().contains_key(header::TRANSFER_ENCODING)
+        }
+    };
     if is_sent || request.body().is_end_stream() {
         return request;
     }
@@ -225,16 +231,29 @@ mod tests {
 
     use super::*;
 
-    /// hyper has let go of it by then.
+    /// hyper has let go of it by then. SDKs say that a body is empty, and then write and end it.
     #[tokio::test]
-    async fn what_a_guest_writes_behind_a_get_is_taken_until_it_is_done() {
-        let (mut writer, written) = mpsc::channel::<Bytes>(0);
-        let body = StreamBody::new(written.map(|data| Ok::<_, Error>(Frame::data(data)))).boxed_unsync();
-        let request = taken(Request::get("http://other.example/").body(body).unwrap());
-        assert!(request.body().is_end_stream());
-        drop(request);
-        for _ in 0..10 {
-            writer.send(Bytes::from_static(b"x")).await.unwrap();
+    async fn what_a_guest_writes_that_is_not_sent_is_taken_until_it_is_done() {
+        let empty = |method: Method| Request::builder().method(method).header(header::CONTENT_LENGTH, "0");
+        for request in [Request::builder(), empty(Method::GET), empty(Method::POST)] {
+            let (mut writer, written) = mpsc::channel::<Bytes>(0);
+            let body = StreamBody::new(written.map(|data| Ok::<_, Error>(Frame::data(data)))).boxed_unsync();
+            let request = taken(request.uri("http://other.example/").body(body).unwrap());
+            assert!(request.body().is_end_stream());
+            drop(request);
+            for _ in 0..10 {
+                writer.send(Bytes::from_static(b"x")).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_guest_writes_that_is_sent_is_left() {
+        for (name, value) in [(header::CONTENT_LENGTH, "10"), (header::TRANSFER_ENCODING, "chunked")] {
+            let body =
+                StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Error>>()).boxed_unsync();
+            let request = Request::get("http://other.example/").header(name, value).body(body).unwrap();
+            assert!(!taken(request).body().is_end_stream());
         }
     }
 }
