@@ -67,6 +67,12 @@ impl AtWork {
         }
     }
 
+    /// Whether nothing of what it does is to be looked at: it goes on elsewhere at this moment, and who looked would see
+    /// an answer of which nobody knows yet whether the guest gives it, or traps.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(&self.place, Place::Away(away) if away.is_busy())
+    }
+
     fn leave(&mut self, context: &Context<'_>) {
         let Place::Here(charged) = std::mem::replace(&mut self.place, Place::Nowhere) else { return };
         let lane = charged.slot.lane();

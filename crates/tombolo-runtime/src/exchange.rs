@@ -114,6 +114,9 @@ impl Exchange {
     fn poll_gather(&mut self, context: &mut Context<'_>) -> Poll<Result<Gathered, ServiceError>> {
         loop {
             self.poll_guest(context).map_err(|error| ServiceError::from_engine(&error))?;
+            if self.is_busy() {
+                return Poll::Pending;
+            }
             if self.head.is_none() {
                 match self.heard.try_recv() {
                     // One that says more is to come would open a tunnel, or leave the client waiting.
@@ -155,6 +158,11 @@ impl Exchange {
                 return Poll::Ready(Ok(Gathered::Some));
             }
         }
+    }
+
+    /// Whether the guest is at something of which nothing may be looked at; it wakes us when that is over.
+    fn is_busy(&self) -> bool {
+        self.guest.as_ref().is_some_and(AtWork::is_busy)
     }
 
     /// Lets the guest go on. When it is done its memory is given back at once.
@@ -433,6 +441,9 @@ impl Work {
         if let Some(open) = body {
             if let Err(error) = exchange.poll_guest(context) {
                 return Poll::Ready(Some(Err(BodyError::from_engine(&error))));
+            }
+            if exchange.is_busy() {
+                return Poll::Pending;
             }
             match ready!(Pin::new(open).poll_frame(context)) {
                 Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),

@@ -49,7 +49,16 @@ struct Shared<W: Work> {
 }
 
 /// One that is at work on a lane. Dropping it ends the work at once, or at the end of the present slice.
-pub(crate) struct Away<W: Work>(Arc<Job<W>>);
+///
+/// Whoever polls this sees what they would if they polled the work themselves: each slice is asked for by a poll, and
+/// between it and its end nothing of the work is to be looked at ([`Self::is_busy`]). So work that nobody polls rests.
+pub(crate) struct Away<W: Work> {
+    job: Arc<Job<W>>,
+    /// Whether what came of the last slice was not looked at yet.
+    is_fresh: bool,
+    /// Whether it was at a slice when it was polled last.
+    is_busy: bool,
+}
 
 struct Job<W: Work> {
     /// `None` once it is done, or given up. Locked for a slice by whoever polls it.
@@ -71,12 +80,12 @@ struct Front<T> {
 }
 
 /// It waits to be woken.
-const IDLE: u8 = 0;
-/// It is in the queue.
-const READY: u8 = 1;
-/// A thread polls it.
-const POLLED: u8 = 2;
-/// It was woken while a thread polls it.
+const RESTS: u8 = 0;
+/// It was woken, and waits for whoever waits for it to ask for a slice.
+const WOKEN: u8 = 1;
+/// It is in the queue, or a thread polls it.
+const BUSY: u8 = 2;
+/// The same, and it was woken meanwhile.
 const AGAIN: u8 = 3;
 
 impl<W: Work> Lane<W> {
@@ -103,7 +112,7 @@ impl<W: Work> Lane<W> {
         }
         let job = Arc::new(Job {
             work: Mutex::new(Some(work)),
-            state: AtomicU8::new(READY),
+            state: AtomicU8::new(BUSY),
             is_left: AtomicBool::new(false),
             front: Mutex::new(Front { waker: Some(waker.clone()), outcome: None }),
             party,
@@ -111,7 +120,7 @@ impl<W: Work> Lane<W> {
             lane: Arc::clone(&self.shared),
         });
         self.shared.push(&job);
-        Ok(Away(job))
+        Ok(Away { job, is_fresh: true, is_busy: true })
     }
 }
 
@@ -174,7 +183,8 @@ impl<W: Work> Shared<W> {
 impl<W: Work> Job<W> {
     /// One slice of it.
     fn run(self: &Arc<Self>) {
-        self.state.store(POLLED, SeqCst);
+        // As when it was put into the queue: being woken from here on is being woken again.
+        self.state.store(BUSY, SeqCst);
         let _within = self.runtime.enter();
         let waker = Waker::from(Arc::clone(self));
         let mut place = self.work();
@@ -185,8 +195,7 @@ impl<W: Work> Job<W> {
             Ok(Poll::Ready(output)) => Some(Ok(output)),
             Err(panic) => Some(Err(panic)),
         };
-        let is_over = outcome.is_some();
-        if is_over {
+        if outcome.is_some() {
             // What it had is free again before anybody hears of its end.
             *place = None;
         }
@@ -195,18 +204,16 @@ impl<W: Work> Job<W> {
             *self.work() = None;
             return;
         }
-        let mut front = self.front();
-        front.outcome = outcome;
-        let waiting = front.waker.take();
-        drop(front);
-        waiting.inspect(|waker| waker.wake_by_ref());
-        if is_over {
-            return;
-        }
-        if self.state.compare_exchange(POLLED, IDLE, SeqCst, SeqCst).is_err() {
-            self.state.store(READY, SeqCst);
-            self.lane.push(self);
-        }
+        self.front().outcome = outcome;
+        let over = |state| Some(if state == AGAIN { WOKEN } else { RESTS });
+        let _ = self.state.fetch_update(SeqCst, SeqCst, over);
+        self.tell();
+    }
+
+    /// Wakes whoever waits for it.
+    fn tell(&self) {
+        let waiting = self.front().waker.clone();
+        waiting.inspect(Waker::wake_by_ref);
     }
 
     fn work(&self) -> MutexGuard<'_, Option<W>> {
@@ -225,43 +232,65 @@ impl<W: Work> Wake for Job<W> {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let next = |state| match state {
-            IDLE => Some(READY),
-            POLLED => Some(AGAIN),
+            RESTS => Some(WOKEN),
+            BUSY => Some(AGAIN),
             _ => None,
         };
-        if self.state.fetch_update(SeqCst, SeqCst, next) == Ok(IDLE) {
-            self.lane.push(self);
+        if self.state.fetch_update(SeqCst, SeqCst, next) == Ok(RESTS) {
+            self.tell();
         }
     }
 }
 
 impl<W: Work> Away<W> {
-    /// What it came to. Wakes whoever polls this after every slice, as what it writes in one is for them.
+    /// What it came to, if it is over. If not, and it has something to do, this asks for its next slice, once what came
+    /// of the last one was there to be looked at for one poll.
     ///
     /// # Panics
     ///
     /// If it did.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<W::Output> {
-        let mut front = self.0.front();
+        // Read first: of a slice that is over by now, the outcome is there.
+        let state = self.job.state.load(SeqCst);
+        self.is_busy = state >= BUSY;
+        let mut front = self.job.front();
+        if front.waker.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
+            front.waker = Some(context.waker().clone());
+        }
         match front.outcome.take() {
-            Some(Ok(output)) => Poll::Ready(output),
+            Some(Ok(output)) => return Poll::Ready(output),
             Some(Err(panic)) => {
                 drop(front);
                 resume_unwind(panic)
             }
-            None => {
-                front.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+            None => drop(front),
         }
+        match state {
+            WOKEN if self.is_fresh => {
+                self.is_fresh = false;
+                context.waker().wake_by_ref();
+            }
+            WOKEN => {
+                (self.is_fresh, self.is_busy) = (true, true);
+                self.job.state.store(BUSY, SeqCst);
+                self.job.lane.push(&self.job);
+            }
+            _ => {}
+        }
+        Poll::Pending
+    }
+
+    /// Whether it was at a slice when it was polled last: in the midst of one nothing of it is to be looked at.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_busy
     }
 }
 
 impl<W: Work> Drop for Away<W> {
     fn drop(&mut self) {
         // Who polls it now looks at this when the slice ends.
-        self.0.is_left.store(true, SeqCst);
-        let work = self.0.work.try_lock().ok().and_then(|mut work| work.take());
+        self.job.is_left.store(true, SeqCst);
+        let work = self.job.work.try_lock().ok().and_then(|mut work| work.take());
         drop(work);
     }
 }

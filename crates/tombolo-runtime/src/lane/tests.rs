@@ -89,7 +89,11 @@ async fn who_leaves_ends_the_work() {
     let held = Arc::new(());
     let endless = |held: &Arc<()>| {
         let held = Arc::clone(held);
-        Sliced { left: u32::MAX, each: move || assert!(Arc::strong_count(&held) > 0) }
+        let each = move || {
+            assert!(Arc::strong_count(&held) > 0);
+            thread::sleep(Duration::from_millis(30));
+        };
+        Sliced { left: u32::MAX, each }
     };
     let away: Vec<_> = (0..4).map(|party| take(&lane, party, endless(&held))).collect();
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -109,6 +113,38 @@ impl<F> Sliced<F> {
     fn shortened(self) -> Self {
         Self { left: 3, ..self }
     }
+}
+
+/// Who looked in the midst of a slice would see a part of what it does, and another at another time.
+#[tokio::test]
+async fn nothing_is_to_be_looked_at_in_the_midst_of_a_slice_and_each_slice_is_asked_for() {
+    let lane = Lane::new(1);
+    let slices = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&slices);
+    let each = move || {
+        count.fetch_add(1, SeqCst);
+        thread::sleep(Duration::from_millis(2));
+        count.fetch_add(1, SeqCst);
+    };
+    let mut away = take(&lane, 1, Sliced { left: 5, each });
+    let mut looked = Vec::new();
+    let looks = poll_fn(|context| {
+        let polled = away.poll(context);
+        if polled.is_pending() && !away.is_busy() {
+            looked.push(slices.load(SeqCst));
+        }
+        polled
+    });
+    timeout(SOON, looks).await.expect("it is done");
+    assert_eq!(looked, [2, 4, 6, 8, 10], "once after each");
+
+    let slices = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&slices);
+    let lane = Lane::new(1);
+    let away = take(&lane, 1, Sliced { left: 5, each: move || _ = count.fetch_add(1, SeqCst) });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(slices.load(SeqCst), 1, "nobody asked for another");
+    drop(away);
 }
 
 #[tokio::test]
