@@ -35,7 +35,7 @@ test:
 	cargo deny --log-level error check licenses bans sources
 	# Tests wait for servers more than they compute, so more at once than there are cores. No documentation has code
 	# to run, and asking rustdoc whether it does takes half a minute.
-	RUST_TEST_THREADS=4 $(LINTED) cargo test --workspace --lib --bins --tests --examples --no-fail-fast
+	RUST_TEST_THREADS=3 $(LINTED) cargo test --workspace --lib --bins --tests --examples --no-fail-fast
 	$(MAKE) web TOMBOLO_BIN=$(CURDIR)/target/debug/tombolo
 
 ## web: build what runs in browsers, and test it in Node and in Chromium; with TOMBOLO_BIN, the lab as that serves it too
