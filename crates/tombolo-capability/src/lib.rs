@@ -22,6 +22,6 @@ pub use allowance::{Allowance, Exhausted};
 pub use capability::{Abi, AnyCapability, Capability, GrantError, Granted, Grants};
 pub use guest::{Guest, GuestParts};
 pub use memory::{HeldMemory, HostMemory, MemoryBudget, MemoryExceeded};
-pub use meter::{CpuExceeded, Meter, Pace, Slice, Usage};
+pub use meter::{CpuExceeded, Meter, Pace, Slice, Usage, thread_ns};
 pub use outbound::{OutboundUsage, OverBudget};
 pub use parts::{Opened, Part, Parts};

@@ -19,7 +19,7 @@ pub struct Meter {
     slice_ns: AtomicU64,
     /// The thread's clock when the present slice began, if it was read.
     slice_cpu_ns: AtomicU64,
-    /// Whether the guest has used up a whole slice before.
+    /// Whether a tick found that the guest computes.
     is_heavy: AtomicBool,
     host_calls: AtomicU64,
     waited_ns: AtomicU64,
@@ -40,14 +40,14 @@ pub struct Meter {
 /// How a guest may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// It has used less than a slice: as it is.
+    /// It has used little: as it is.
     Light,
     /// It computes: after others.
     Heavy,
 }
 
-/// What a guest may use before it is one that computes, in nanoseconds: more than a request does that answers, and
-/// less than the time between two ticks.
+/// What a guest that computes used at least, in nanoseconds: more than most requests take, and less than the time
+/// between two ticks.
 const HEAVY_NS: u64 = 1_000_000;
 
 /// What a [`Meter`] says.
@@ -160,9 +160,14 @@ impl Meter {
         Ok(Pace::Heavy)
     }
 
-    /// Whether the guest has used up a slice.
+    /// Whether a tick found that the guest computes.
     pub fn is_heavy(&self) -> bool {
         self.is_heavy.load(Relaxed)
+    }
+
+    /// Whether the guest has computed, ticks or none. What other threads did for it is not its own doing.
+    pub fn has_computed(&self) -> bool {
+        self.cpu_ns.load(Relaxed) >= HEAVY_NS
     }
 
     /// Time on a core since this was last asked, the present slice included.
@@ -253,7 +258,8 @@ impl Drop for Slice<'_> {
     }
 }
 
-fn thread_ns() -> u64 {
+/// What this thread had of a core so far, in nanoseconds, never 0.
+pub fn thread_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let nanoseconds = time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs();
     nanoseconds.max(1)
@@ -304,7 +310,7 @@ mod tests {
     fn a_heavy_guest_is_charged_by_the_clock_of_its_thread() {
         let meter = Meter::new(Duration::from_secs(1));
         assert_eq!(meter.tick(), Ok(Pace::Light));
-        assert!(!meter.is_heavy());
+        assert!(!meter.is_heavy() && !meter.has_computed());
         let slice = meter.slice();
         work(&meter, Duration::from_millis(3));
         assert_eq!(meter.tick(), Ok(Pace::Heavy));
@@ -323,6 +329,7 @@ mod tests {
         let meter = Meter::new(Duration::from_millis(2));
         assert_eq!(meter.worked_elsewhere(Duration::from_millis(1)), Ok(()));
         assert_eq!(meter.usage().cpu, Duration::from_millis(1));
+        assert!(!meter.has_computed(), "others did");
         assert!(meter.worked_elsewhere(Duration::from_millis(2)).is_err());
         assert!(meter.tick().is_err());
     }

@@ -14,12 +14,12 @@ pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> 
 /// It begins where it is polled, unless guests of its component mostly compute. Once it has used up a slice it goes on
 /// in the lane of those that compute, and who polls this waits for it.
 pub(crate) struct AtWork {
-    place: Place,
+    place: Whereabouts,
     /// Whether it was not polled yet.
     is_new: bool,
 }
 
-enum Place {
+enum Whereabouts {
     Here(Charged),
     Away(Away<Charged>),
     /// Between the two, and after its end.
@@ -34,7 +34,7 @@ pub(crate) struct Charged {
 
 impl AtWork {
     pub(crate) fn new(guest: GuestFuture, slot: Slot) -> Self {
-        Self { place: Place::Here(Charged { guest, slot }), is_new: true }
+        Self { place: Whereabouts::Here(Charged { guest, slot }), is_new: true }
     }
 
     /// Lets it go on. When it is done its memory is given back at once.
@@ -44,22 +44,22 @@ impl AtWork {
     /// How it ended otherwise than by returning: for having used all its time, too.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
         if std::mem::take(&mut self.is_new)
-            && let Place::Here(charged) = &self.place
+            && let Whereabouts::Here(charged) = &self.place
             && charged.slot.is_heavy()
         {
             self.leave(context);
         }
         let polled = match &mut self.place {
-            Place::Here(charged) => charged.poll(context),
-            Place::Away(away) => away.poll(context),
-            Place::Nowhere => Poll::Pending,
+            Whereabouts::Here(charged) => charged.poll(context),
+            Whereabouts::Away(away) => away.poll(context),
+            Whereabouts::Nowhere => Poll::Pending,
         };
         match (polled, &self.place) {
             (Poll::Ready(result), _) => {
-                self.place = Place::Nowhere;
+                self.place = Whereabouts::Nowhere;
                 Poll::Ready(result)
             }
-            (Poll::Pending, Place::Here(charged)) if charged.slot.meter().is_heavy() => {
+            (Poll::Pending, Whereabouts::Here(charged)) if charged.slot.meter().is_heavy() => {
                 self.leave(context);
                 Poll::Pending
             }
@@ -70,16 +70,18 @@ impl AtWork {
     /// Whether nothing of what it does is to be looked at: it goes on elsewhere at this moment, and who looked would see
     /// an answer of which nobody knows yet whether the guest gives it, or traps.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(&self.place, Place::Away(away) if away.is_busy())
+        matches!(&self.place, Whereabouts::Away(away) if away.is_busy())
     }
 
     fn leave(&mut self, context: &Context<'_>) {
-        let Place::Here(charged) = std::mem::replace(&mut self.place, Place::Nowhere) else { return };
+        let Whereabouts::Here(charged) = std::mem::replace(&mut self.place, Whereabouts::Nowhere) else {
+            return;
+        };
         let lane = charged.slot.lane();
         let party = charged.slot.party();
         self.place = match lane.take(charged, party, context.waker()) {
-            Ok(away) => Place::Away(away),
-            Err(charged) => Place::Here(charged),
+            Ok(away) => Whereabouts::Away(away),
+            Err(charged) => Whereabouts::Here(charged),
         };
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Exchange {
     heard: Heard,
     head: Option<Response<WasiBody>>,
     frames: Frames,
+    /// Whether all of the body was gathered.
+    is_whole: bool,
     /// Tells the guest that its body was taken to the end.
     ended: Option<oneshot::Sender<()>>,
     deadline: Instant,
@@ -82,6 +84,7 @@ impl Exchange {
             heard,
             head: None,
             frames: Frames::default(),
+            is_whole: false,
             ended: Some(ended),
             deadline,
             limit,
@@ -134,13 +137,16 @@ impl Exchange {
                     }
                 }
             }
+            if self.is_whole {
+                return Poll::Ready(Ok(Gathered::All));
+            }
             let Some(head) = &mut self.head else { continue };
             match Pin::new(head.body_mut()).poll_frame(context) {
                 Poll::Ready(None) => {
                     self.body_taken();
-                    // With its body taken, the guest may be done too: most are.
-                    self.poll_guest(context).map_err(|error| ServiceError::from_engine(&error))?;
-                    return Poll::Ready(Ok(Gathered::All));
+                    // With its body taken, the guest may be done too: most are. It goes on once more.
+                    self.is_whole = true;
+                    continue;
                 }
                 Poll::Ready(Some(Ok(frame))) => {
                     self.frames.push(frame);

@@ -15,8 +15,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
+use tombolo_capability::thread_ns;
 
 use queue::Queue;
 
@@ -107,7 +107,7 @@ impl<W: Work> Lane<W> {
     /// `work`, if there is no thread for it, or no runtime.
     pub(crate) fn take(&self, work: W, party: Party, waker: &Waker) -> Result<Away<W>, W> {
         let Ok(runtime) = Handle::try_current() else { return Err(work) };
-        if !self.shared.staff() {
+        if !self.shared.is_staffed() {
             return Err(work);
         }
         let job = Arc::new(Job {
@@ -137,22 +137,31 @@ impl<W: Work> Shared<W> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread if all are busy and there may be one more; whether there is any.
-    fn staff(self: &Arc<Self>) -> bool {
+    /// Whether there is any thread; the first is started for this.
+    fn is_staffed(self: &Arc<Self>) -> bool {
         let mut queue = self.lock();
-        if queue.idle == 0 && queue.threads < self.threads_max {
-            let shared = Arc::clone(self);
-            let started = thread::Builder::new().name("compute".to_owned()).spawn(move || shared.work());
-            match started {
-                Ok(_) => queue.threads += 1,
-                Err(error) => tracing::warn!("no thread for guests that compute: {error}"),
-            }
+        if queue.threads == 0 {
+            self.start(&mut queue);
         }
         queue.threads > 0
     }
 
-    fn push(&self, job: &Arc<Job<W>>) {
-        let refused = self.lock().push(job.party, Arc::clone(job));
+    fn start(self: &Arc<Self>, queue: &mut Queue<Arc<Job<W>>>) {
+        let shared = Arc::clone(self);
+        match thread::Builder::new().name("compute".to_owned()).spawn(move || shared.work()) {
+            Ok(_) => (queue.threads, queue.idle) = (queue.threads + 1, queue.idle + 1),
+            Err(error) => tracing::warn!("one thread less for guests that compute: {error}"),
+        }
+    }
+
+    /// Has it go on. Where more are ready than threads wait for something, there is one thread more from then on.
+    fn push(self: &Arc<Self>, job: &Arc<Job<W>>) {
+        let mut queue = self.lock();
+        let refused = queue.push(job.party, Arc::clone(job));
+        if queue.waiting() > queue.idle as u64 && queue.threads < self.threads_max {
+            self.start(&mut queue);
+        }
+        drop(queue);
         self.more.notify_one();
         drop(refused);
     }
@@ -162,6 +171,7 @@ impl<W: Work> Shared<W> {
         // Of this thread alone, on Linux. Where it cannot be lowered, the parts are equal still.
         let _ = rustix::process::setpriority_process(None, NICE);
         let mut queue = self.lock();
+        queue.idle -= 1;
         while !queue.is_shut() {
             let Some((party, job)) = queue.next() else {
                 queue.idle += 1;
@@ -265,17 +275,19 @@ impl<W: Work> Away<W> {
             }
             None => drop(front),
         }
-        match state {
-            WOKEN if self.is_fresh => {
-                self.is_fresh = false;
+        if self.is_busy {
+            return Poll::Pending;
+        }
+        let is_woken = state == WOKEN;
+        if std::mem::take(&mut self.is_fresh) {
+            // This poll is for looking. To look may wake it, which whoever looks hears of.
+            if is_woken {
                 context.waker().wake_by_ref();
             }
-            WOKEN => {
-                (self.is_fresh, self.is_busy) = (true, true);
-                self.job.state.store(BUSY, SeqCst);
-                self.job.lane.push(&self.job);
-            }
-            _ => {}
+        } else if is_woken {
+            (self.is_fresh, self.is_busy) = (true, true);
+            self.job.state.store(BUSY, SeqCst);
+            self.job.lane.push(&self.job);
         }
         Poll::Pending
     }
@@ -293,12 +305,6 @@ impl<W: Work> Drop for Away<W> {
         let work = self.job.work.try_lock().ok().and_then(|mut work| work.take());
         drop(work);
     }
-}
-
-/// What this thread had of a core.
-fn thread_ns() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
 #[cfg(test)]

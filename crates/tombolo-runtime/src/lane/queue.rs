@@ -17,7 +17,7 @@ pub(super) struct Queue<T> {
     is_shut: bool,
     /// Threads that were started.
     pub(super) threads: usize,
-    /// Threads that wait for something to be ready.
+    /// Threads that wait for something to be ready, those that are being started among them.
     pub(super) idle: usize,
 }
 

@@ -147,6 +147,66 @@ async fn nothing_is_to_be_looked_at_in_the_midst_of_a_slice_and_each_slice_is_as
     drop(away);
 }
 
+/// To look at what it wrote wakes work that waits for that. Its slice comes before it is looked at again, as if it were
+/// polled in place.
+#[tokio::test]
+async fn who_wakes_it_by_looking_looks_again_after_its_slice() {
+    struct Waits(u32, Arc<Mutex<Option<Waker>>>);
+    impl Work for Waits {
+        type Output = ();
+        fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+            *self.1.lock().unwrap() = Some(context.waker().clone());
+            self.0 += 1;
+            if self.0 > 3 { Poll::Ready(()) } else { Poll::Pending }
+        }
+    }
+    let lane = Lane::new(1);
+    let wakes = Arc::<Mutex<Option<Waker>>>::default();
+    let mut away = take(&lane, 1, Waits(0, Arc::clone(&wakes)));
+    let mut looked = 0;
+    let looks = poll_fn(|context| {
+        loop {
+            match away.poll(context) {
+                Poll::Ready(()) => return Poll::Ready(()),
+                Poll::Pending if away.is_busy() => return Poll::Pending,
+                Poll::Pending => {}
+            }
+            looked += 1;
+            let Some(waker) = wakes.lock().unwrap().take() else { panic!("looked at twice") };
+            waker.wake();
+        }
+    });
+    timeout(SOON, looks).await.expect("it is done");
+    assert_eq!(looked, 3, "once after each slice but the last");
+}
+
+/// Each waits for the other in the midst of its slice; when they came, a thread waited for something to do.
+#[tokio::test]
+async fn there_are_as_many_threads_as_are_needed_at_once() {
+    let lane = Lane::new(2);
+    let work = |barrier: usize| {
+        let barrier = Arc::new(std::sync::Barrier::new(barrier));
+        move |left| {
+            let barrier = Arc::clone(&barrier);
+            let each = move || _ = barrier.wait();
+            Sliced { left, each }
+        }
+    };
+    // It is done in its first slice, so nothing is ready while its thread is still busy.
+    done(take(&lane, 0, work(1)(0))).await;
+    let rests = || {
+        let queue = lane.shared.lock();
+        assert_eq!(queue.threads, 1, "one is enough for one");
+        queue.idle == queue.threads
+    };
+    while !rests() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let together = work(2);
+    let (one, other) = (take(&lane, 1, together(3)), take(&lane, 2, together(3)));
+    tokio::join!(done(one), done(other));
+}
+
 #[tokio::test]
 async fn a_panic_is_that_of_the_one_who_waits_and_leaves_the_thread() {
     let lane = Lane::new(1);

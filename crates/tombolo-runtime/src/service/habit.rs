@@ -1,10 +1,7 @@
 //! What a component's guests are like, from those it had.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::time::Duration;
 
-/// What a guest uses that computes, as of its end.
-const COMPUTES: Duration = Duration::from_millis(1);
 /// The heavy one counts for as many light ones: a component is heavy if more than a third of its guests are.
 const HEAVY: u8 = 2;
 /// From so much on the next guest begins where those are that compute: two heavy ones in a row.
@@ -20,10 +17,10 @@ const MOST: u8 = 8;
 pub(super) struct Habit(AtomicU8);
 
 impl Habit {
-    /// A guest ended that used so much time on a core.
-    pub(super) fn ended(&self, cpu: Duration) {
+    /// A guest ended that has computed or not.
+    pub(super) fn ended(&self, has_computed: bool) {
         let before = self.0.load(Relaxed);
-        let now = if cpu >= COMPUTES { (before + HEAVY).min(MOST) } else { before.saturating_sub(1) };
+        let now = if has_computed { (before + HEAVY).min(MOST) } else { before.saturating_sub(1) };
         // All threads read it at every request.
         if now != before {
             self.0.store(now, Relaxed);
@@ -41,9 +38,9 @@ mod tests {
 
     #[test]
     fn a_component_is_what_more_than_a_third_of_its_guests_are() {
-        let (light, heavy) = (Duration::from_micros(50), Duration::from_millis(5));
+        let (light, heavy) = (false, true);
         let habit = Habit::default();
-        let ended = |of: &[Duration]| of.iter().for_each(|cpu| habit.ended(*cpu));
+        let ended = |of: &[bool]| of.iter().for_each(|of| habit.ended(*of));
         ended(&[heavy]);
         assert!(!habit.is_heavy(), "it may have been pushed off its core");
         ended(&[heavy]);

@@ -110,9 +110,8 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let service = &self.place.service;
-        let usage = self.meter.usage();
-        service.totals.add(&usage);
-        service.habit.ended(usage.cpu);
+        service.totals.add(&self.meter.usage());
+        service.habit.ended(self.meter.has_computed());
         if let Some(allowance) = &service.config.allowance {
             // It has ended: nothing is left to refuse.
             let _ = allowance.spend(self.meter.charged());
