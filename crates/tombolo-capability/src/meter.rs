@@ -40,14 +40,14 @@ pub struct Meter {
 /// How a guest may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// It has used little: as it is.
+    /// Its slice is short so far: as it is.
     Light,
     /// It computes: after others.
     Heavy,
 }
 
-/// What a guest that computes used at least, in nanoseconds: more than most requests take, and less than the time
-/// between two ticks.
+/// How long a slice is of a guest that computes, in nanoseconds: longer than most requests take, and shorter than the
+/// time between two ticks.
 const HEAVY_NS: u64 = 1_000_000;
 
 /// What a [`Meter`] says.
@@ -150,9 +150,9 @@ impl Meter {
     /// If it has had all its time.
     pub fn tick(&self) -> Result<Pace, CpuExceeded> {
         self.host_calls.store(self.host_calls.load(Relaxed).saturating_sub(1), Relaxed);
-        let used_ns = self.cpu_ns.load(Relaxed) + self.slice_so_far(self.now());
-        self.check(used_ns)?;
-        if used_ns < HEAVY_NS {
+        let slice_ns = self.slice_so_far(self.now());
+        self.check(self.cpu_ns.load(Relaxed) + slice_ns)?;
+        if slice_ns < HEAVY_NS {
             return Ok(Pace::Light);
         }
         self.is_heavy.store(true, Relaxed);
@@ -165,9 +165,9 @@ impl Meter {
         self.is_heavy.load(Relaxed)
     }
 
-    /// Whether the guest has computed, ticks or none. What other threads did for it is not its own doing.
-    pub fn has_computed(&self) -> bool {
-        self.cpu_ns.load(Relaxed) >= HEAVY_NS
+    /// Whether the guest's pause is for others' sake, and it has more to compute.
+    pub fn gave_way(&self) -> bool {
+        self.gave_way.load(Relaxed)
     }
 
     /// Time on a core since this was last asked, the present slice included.
@@ -310,7 +310,7 @@ mod tests {
     fn a_heavy_guest_is_charged_by_the_clock_of_its_thread() {
         let meter = Meter::new(Duration::from_secs(1));
         assert_eq!(meter.tick(), Ok(Pace::Light));
-        assert!(!meter.is_heavy() && !meter.has_computed());
+        assert!(!meter.is_heavy() && !meter.gave_way());
         let slice = meter.slice();
         work(&meter, Duration::from_millis(3));
         assert_eq!(meter.tick(), Ok(Pace::Heavy));
@@ -329,7 +329,6 @@ mod tests {
         let meter = Meter::new(Duration::from_millis(2));
         assert_eq!(meter.worked_elsewhere(Duration::from_millis(1)), Ok(()));
         assert_eq!(meter.usage().cpu, Duration::from_millis(1));
-        assert!(!meter.has_computed(), "others did");
         assert!(meter.worked_elsewhere(Duration::from_millis(2)).is_err());
         assert!(meter.tick().is_err());
     }

@@ -1,9 +1,9 @@
 //! A guest at work: where it is, and what it is charged.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use crate::lane::{Away, Work};
+use crate::lane::{Away, Step, Work};
 use crate::service::Slot;
 
 /// What a guest does; it is done when this is.
@@ -11,18 +11,16 @@ pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> 
 
 /// A guest at work, and the slot it takes while it is there. Dropping it ends the guest.
 ///
-/// It begins where it is polled, unless guests of its component mostly compute. Once it has used up a slice it goes on
-/// in the lane of those that compute, and who polls this waits for it.
-pub(crate) struct AtWork {
-    place: Whereabouts,
-    /// Whether it was not polled yet.
-    is_new: bool,
-}
+/// It begins where it is polled, unless guests of its component mostly compute. Once it gave way to others, its slices are
+/// in the lane of those that compute, each asked for by a poll, until it waits for something else than its turn.
+pub(crate) struct AtWork(Whereabouts);
 
 enum Whereabouts {
     Here(Charged),
+    /// Here, and its next slice is to be in the lane.
+    Leaves(Charged),
     Away(Away<Charged>),
-    /// Between the two, and after its end.
+    /// Between two of these, and after its end.
     Nowhere,
 }
 
@@ -34,7 +32,9 @@ pub(crate) struct Charged {
 
 impl AtWork {
     pub(crate) fn new(guest: GuestFuture, slot: Slot) -> Self {
-        Self { place: Whereabouts::Here(Charged { guest, slot }), is_new: true }
+        let is_heavy = slot.is_heavy();
+        let charged = Charged { guest, slot };
+        Self(if is_heavy { Whereabouts::Leaves(charged) } else { Whereabouts::Here(charged) })
     }
 
     /// Lets it go on. When it is done its memory is given back at once.
@@ -43,46 +43,59 @@ impl AtWork {
     ///
     /// How it ended otherwise than by returning: for having used all its time, too.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
-        if std::mem::take(&mut self.is_new)
-            && let Whereabouts::Here(charged) = &self.place
-            && charged.slot.is_heavy()
-        {
+        if let Whereabouts::Leaves(_) = self.0 {
             self.leave(context);
         }
-        let polled = match &mut self.place {
-            Whereabouts::Here(charged) => charged.poll(context),
-            Whereabouts::Away(away) => away.poll(context),
-            Whereabouts::Nowhere => Poll::Pending,
-        };
-        match (polled, &self.place) {
-            (Poll::Ready(result), _) => {
-                self.place = Whereabouts::Nowhere;
-                Poll::Ready(result)
+        if let Whereabouts::Away(away) = &mut self.0 {
+            match ready!(away.poll(context)) {
+                Step::Over(result) => {
+                    self.0 = Whereabouts::Nowhere;
+                    return Poll::Ready(result);
+                }
+                Step::Back(charged) if charged.gave_way() => {
+                    // What it wrote is looked at first.
+                    self.0 = Whereabouts::Leaves(charged);
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Step::Back(charged) => self.0 = Whereabouts::Here(charged),
             }
-            (Poll::Pending, Whereabouts::Here(charged)) if charged.slot.meter().is_heavy() => {
-                self.leave(context);
-                Poll::Pending
-            }
-            (Poll::Pending, _) => Poll::Pending,
         }
+        let Whereabouts::Here(charged) = &mut self.0 else { return Poll::Pending };
+        let polled = charged.poll(context);
+        match std::mem::replace(&mut self.0, Whereabouts::Nowhere) {
+            Whereabouts::Here(charged) if polled.is_pending() && charged.gave_way() => {
+                self.0 = Whereabouts::Leaves(charged);
+            }
+            same if polled.is_pending() => self.0 = same,
+            over => drop(over),
+        }
+        polled
     }
 
-    /// Whether nothing of what it does is to be looked at: it goes on elsewhere at this moment, and who looked would see
-    /// an answer of which nobody knows yet whether the guest gives it, or traps.
+    /// Whether nothing of what it does is to be looked at: it has a slice elsewhere at this moment, and who looked would
+    /// see an answer of which nobody knows yet whether the guest gives it, or traps. Who polls is woken at its end.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(&self.place, Whereabouts::Away(away) if away.is_busy())
+        matches!(self.0, Whereabouts::Away(_))
     }
 
     fn leave(&mut self, context: &Context<'_>) {
-        let Whereabouts::Here(charged) = std::mem::replace(&mut self.place, Whereabouts::Nowhere) else {
+        let Whereabouts::Leaves(charged) = std::mem::replace(&mut self.0, Whereabouts::Nowhere) else {
             return;
         };
         let lane = charged.slot.lane();
         let party = charged.slot.party();
-        self.place = match lane.take(charged, party, context.waker()) {
+        self.0 = match lane.take(charged, party, context.waker()) {
             Ok(away) => Whereabouts::Away(away),
             Err(charged) => Whereabouts::Here(charged),
         };
+    }
+}
+
+impl Charged {
+    /// Whether its pause is for others' sake.
+    fn gave_way(&self) -> bool {
+        self.slot.meter().gave_way()
     }
 }
 

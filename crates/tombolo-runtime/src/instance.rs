@@ -123,8 +123,8 @@ pub(crate) fn made<T>(instance: wasmtime::Result<T>, store: &mut Store<Guest>) -
     })
 }
 
-/// A store whose guest is held to `limits`, and yields at every tick once it has used up a slice, so
-/// that a loop holds a thread for two slices at most.
+/// A store whose guest is held to `limits`, and yields at the first tick or the second, so that a loop holds a
+/// thread for two ticks at most.
 pub(crate) fn bounded(mut store: Store<Guest>, limits: &Limits) -> Store<Guest> {
     store.limiter(|guest| guest.memory());
     store.set_epoch_deadline(1);

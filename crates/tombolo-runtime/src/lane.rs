@@ -1,18 +1,16 @@
 //! Threads for guests that compute, so that those which do not are never behind them.
 //!
-//! Every guest begins on the task that waits for its answer, and most end there. One that has used up a slice goes
-//! on here: on as many threads as there are cores, of a lower priority than those that serve. So the kernel takes
-//! the core from it when a request comes, which no queue of tasks can do within a slice. Parties, those whose guests
+//! Every guest begins on the task that waits for its answer, and most end there. One that computes for longer than most
+//! has its slices here: on as many threads as there are cores, of a lower priority than those that serve. So the kernel
+//! takes the core from it when a request comes, which no queue of tasks can do within a slice. Parties, those whose guests
 //! are charged together, have equal parts of what these threads get, however many guests each has.
 
 mod queue;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use tokio::runtime::Handle;
@@ -28,12 +26,20 @@ const NICE: i32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Party(pub(crate) usize);
 
-/// Work that goes on here: polled, until it is done or nobody waits for it.
+/// Work that may have slices here.
 pub(crate) trait Work: Send + 'static {
     /// What it comes to.
     type Output: Send;
     /// Lets it go on for a slice.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Self::Output>;
+}
+
+/// What came of a slice.
+pub(crate) enum Step<W: Work> {
+    /// The work is over, and gone.
+    Over(W::Output),
+    /// It is not, and back. Nobody hears when it can go on: it is to be polled.
+    Back(W),
 }
 
 /// The threads. They end when this is dropped.
@@ -48,45 +54,27 @@ struct Shared<W: Work> {
     threads_max: usize,
 }
 
-/// One that is at work on a lane. Dropping it ends the work at once, or at the end of the present slice.
-///
-/// Whoever polls this sees what they would if they polled the work themselves: each slice is asked for by a poll, and
-/// between it and its end nothing of the work is to be looked at ([`Self::is_busy`]). So work that nobody polls rests.
-pub(crate) struct Away<W: Work> {
-    job: Arc<Job<W>>,
-    /// Whether what came of the last slice was not looked at yet.
-    is_fresh: bool,
-    /// Whether it was at a slice when it was polled last.
-    is_busy: bool,
-}
+/// Work that has a slice. Dropping it ends the work at once, or at the end of the slice.
+pub(crate) struct Away<W: Work>(Arc<Job<W>>);
 
 struct Job<W: Work> {
-    /// `None` once it is done, or given up. Locked for a slice by whoever polls it.
-    work: Mutex<Option<W>>,
-    state: AtomicU8,
-    /// Nobody waits for it any more.
-    is_left: AtomicBool,
-    front: Mutex<Front<W::Output>>,
+    state: Mutex<State<W>>,
+    /// Whoever waits for the end of the slice.
+    waker: Mutex<Waker>,
     party: Party,
-    /// Where its timers and sockets are.
+    /// Where the timers and sockets of the work are.
     runtime: Handle,
-    lane: Arc<Shared<W>>,
 }
 
-/// What the one who waits sees of it.
-struct Front<T> {
-    waker: Option<Waker>,
-    outcome: Option<Result<T, Box<dyn Any + Send>>>,
+enum State<W: Work> {
+    Queued(W),
+    /// On a thread.
+    Runs,
+    /// A panic is the work's.
+    Ended(Result<Step<W>, Box<dyn Any + Send>>),
+    /// Nobody waits for it any more.
+    Left,
 }
-
-/// It waits to be woken.
-const RESTS: u8 = 0;
-/// It was woken, and waits for whoever waits for it to ask for a slice.
-const WOKEN: u8 = 1;
-/// It is in the queue, or a thread polls it.
-const BUSY: u8 = 2;
-/// The same, and it was woken meanwhile.
-const AGAIN: u8 = 3;
 
 impl<W: Work> Lane<W> {
     /// A lane of at most so many threads. They are started when they are needed.
@@ -100,7 +88,7 @@ impl<W: Work> Lane<W> {
         self.shared.lock().waiting()
     }
 
-    /// Lets `work` go on here. Whoever has `waker` is woken when something may have come of it.
+    /// Gives `work` a slice. Whoever has `waker` is woken at its end.
     ///
     /// # Errors
     ///
@@ -110,17 +98,10 @@ impl<W: Work> Lane<W> {
         if !self.shared.is_staffed() {
             return Err(work);
         }
-        let job = Arc::new(Job {
-            work: Mutex::new(Some(work)),
-            state: AtomicU8::new(BUSY),
-            is_left: AtomicBool::new(false),
-            front: Mutex::new(Front { waker: Some(waker.clone()), outcome: None }),
-            party,
-            runtime,
-            lane: Arc::clone(&self.shared),
-        });
+        let (state, waker) = (Mutex::new(State::Queued(work)), Mutex::new(waker.clone()));
+        let job = Arc::new(Job { state, waker, party, runtime });
         self.shared.push(&job);
-        Ok(Away { job, is_fresh: true, is_busy: true })
+        Ok(Away(job))
     }
 }
 
@@ -134,7 +115,7 @@ impl<W: Work> Drop for Lane<W> {
 
 impl<W: Work> Shared<W> {
     fn lock(&self) -> MutexGuard<'_, Queue<Arc<Job<W>>>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Whether there is any thread; the first is started for this.
@@ -191,120 +172,65 @@ impl<W: Work> Shared<W> {
 }
 
 impl<W: Work> Job<W> {
-    /// One slice of it.
-    fn run(self: &Arc<Self>) {
-        // As when it was put into the queue: being woken from here on is being woken again.
-        self.state.store(BUSY, SeqCst);
+    /// The slice.
+    fn run(&self) {
+        let State::Queued(mut work) = self.replace(State::Runs) else { return };
         let _within = self.runtime.enter();
-        let waker = Waker::from(Arc::clone(self));
-        let mut place = self.work();
-        let Some(work) = &mut *place else { return };
-        let polled = catch_unwind(AssertUnwindSafe(|| work.poll(&mut Context::from_waker(&waker))));
-        let outcome = match polled {
-            Ok(Poll::Pending) => None,
-            Ok(Poll::Ready(output)) => Some(Ok(output)),
-            Err(panic) => Some(Err(panic)),
-        };
-        if outcome.is_some() {
-            // What it had is free again before anybody hears of its end.
-            *place = None;
-        }
-        drop(place);
-        if self.is_left.load(SeqCst) {
-            *self.work() = None;
-            return;
-        }
-        self.front().outcome = outcome;
-        let over = |state| Some(if state == AGAIN { WOKEN } else { RESTS });
-        let _ = self.state.fetch_update(SeqCst, SeqCst, over);
-        self.tell();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            // Who is to be woken is told by whoever polls it next.
+            match work.poll(&mut Context::from_waker(Waker::noop())) {
+                // What it had is free again before anybody hears of its end.
+                Poll::Ready(output) => {
+                    drop(work);
+                    Step::Over(output)
+                }
+                Poll::Pending => Step::Back(work),
+            }
+        }));
+        let before = self.replace(State::Ended(polled));
+        lock(&self.waker).wake_by_ref();
+        drop(before);
     }
 
-    /// Wakes whoever waits for it.
-    fn tell(&self) {
-        let waiting = self.front().waker.clone();
-        waiting.inspect(Waker::wake_by_ref);
-    }
-
-    fn work(&self) -> MutexGuard<'_, Option<W>> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn front(&self) -> MutexGuard<'_, Front<W::Output>> {
-        self.front.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<W: Work> Wake for Job<W> {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let next = |state| match state {
-            RESTS => Some(WOKEN),
-            BUSY => Some(AGAIN),
-            _ => None,
-        };
-        if self.state.fetch_update(SeqCst, SeqCst, next) == Ok(RESTS) {
-            self.tell();
+    /// The state before. Who left has left.
+    fn replace(&self, next: State<W>) -> State<W> {
+        let mut state = lock(&self.state);
+        match *state {
+            State::Left => next,
+            _ => std::mem::replace(&mut *state, next),
         }
     }
 }
 
 impl<W: Work> Away<W> {
-    /// What it came to, if it is over. If not, and it has something to do, this asks for its next slice, once what came
-    /// of the last one was there to be looked at for one poll.
+    /// What came of the slice. Not to be asked again then.
     ///
     /// # Panics
     ///
-    /// If it did.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<W::Output> {
-        // Read first: of a slice that is over by now, the outcome is there.
-        let state = self.job.state.load(SeqCst);
-        self.is_busy = state >= BUSY;
-        let mut front = self.job.front();
-        if front.waker.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
-            front.waker = Some(context.waker().clone());
-        }
-        match front.outcome.take() {
-            Some(Ok(output)) => return Poll::Ready(output),
-            Some(Err(panic)) => {
-                drop(front);
-                resume_unwind(panic)
-            }
-            None => drop(front),
-        }
-        if self.is_busy {
+    /// If the work did.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Step<W>> {
+        // First, so that an end from here on is heard of.
+        lock(&self.0.waker).clone_from(context.waker());
+        let mut state = lock(&self.0.state);
+        if !matches!(*state, State::Ended(_)) {
             return Poll::Pending;
         }
-        let is_woken = state == WOKEN;
-        if std::mem::take(&mut self.is_fresh) {
-            // This poll is for looking. To look may wake it, which whoever looks hears of.
-            if is_woken {
-                context.waker().wake_by_ref();
-            }
-        } else if is_woken {
-            (self.is_fresh, self.is_busy) = (true, true);
-            self.job.state.store(BUSY, SeqCst);
-            self.job.lane.push(&self.job);
-        }
-        Poll::Pending
-    }
-
-    /// Whether it was at a slice when it was polled last: in the midst of one nothing of it is to be looked at.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.is_busy
+        let State::Ended(polled) = std::mem::replace(&mut *state, State::Left) else { return Poll::Pending };
+        drop(state);
+        Poll::Ready(polled.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
 
 impl<W: Work> Drop for Away<W> {
     fn drop(&mut self) {
-        // Who polls it now looks at this when the slice ends.
-        self.job.is_left.store(true, SeqCst);
-        let work = self.job.work.try_lock().ok().and_then(|mut work| work.take());
-        drop(work);
+        // Dropped out of the lock: the work, if it is not on a thread.
+        let before = self.0.replace(State::Left);
+        drop(before);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

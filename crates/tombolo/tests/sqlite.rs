@@ -98,7 +98,7 @@ fn a_huge_result_is_an_error_of_its_statement() {
 
 #[test]
 fn an_endless_statement_ends_with_its_request() {
-    let sandbox = app("sqlite", &format!("{DATABASE}\ntool.tombolo.request_ms_max = 2000"));
+    let sandbox = app("sqlite", &format!("{DATABASE}\ntool.tombolo.request_ms_max = 500"));
     let up = Up::start(&sandbox, &[]);
     let began = Instant::now();
     assert_eq!(up.get("/endless").status, 504);

@@ -82,7 +82,7 @@ impl Slot {
         self.place.service.habit.is_heavy()
     }
 
-    /// Where its guest goes on once it has used up a slice.
+    /// Where its guest goes on while it computes.
     pub(crate) fn lane(&self) -> Arc<Lane<Charged>> {
         self.place.service.cold.lane()
     }
@@ -111,7 +111,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let service = &self.place.service;
         service.totals.add(&self.meter.usage());
-        service.habit.ended(self.meter.has_computed());
+        service.habit.ended(self.meter.is_heavy());
         if let Some(allowance) = &service.config.allowance {
             // It has ended: nothing is left to refuse.
             let _ = allowance.spend(self.meter.charged());
