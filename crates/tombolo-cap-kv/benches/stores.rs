@@ -58,8 +58,9 @@ fn main() -> Result<(), Failure> {
     // Beside the sources, not in memory: what is measured is the disk.
     let folder = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target"))?;
     let app: AppName = "bench".parse()?;
-    let ours =
-        Store::Ours(KeyValue::open(&folder.path().join("ours.redb"))?, Namespace::new(&app, "default"));
+    let ours = KeyValue::open(&folder.path().join("ours.redb"))?;
+    let namespace = ours.namespace(&app, "default");
+    let ours = Store::Ours(ours, namespace);
     let full = sqlite(&folder.path().join("full.db"), "FULL")?;
     let normal = sqlite(&folder.path().join("normal.db"), "NORMAL")?;
     let everysec = Redis::start_with(&["appendonly yes", "appendfsync everysec"]);

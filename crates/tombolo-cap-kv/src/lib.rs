@@ -75,7 +75,11 @@ impl Kv {
     /// If the disk refuses.
     pub fn own(&self, app: &AppName, label: &str) -> Result<Option<(KeyValue, Namespace)>, StoreError> {
         match self.stores.get(label) {
-            Some(KeyValueStore::File(path)) => Ok(Some((self.store(path)?, Namespace::new(app, label)))),
+            Some(KeyValueStore::File(path)) => {
+                let store = self.store(path)?;
+                let namespace = store.namespace(app, label);
+                Ok(Some((store, namespace)))
+            }
             Some(KeyValueStore::Redis(_)) | None => Ok(None),
         }
     }
@@ -90,7 +94,8 @@ impl Kv {
         match store {
             KeyValueStore::File(path) => {
                 let store = self.store(path).map_err(|error| chain(&error))?;
-                Ok(Place::Embedded(Embedded { store, namespace: Namespace::new(app, label) }))
+                let namespace = store.namespace(app, label);
+                Ok(Place::Embedded(Embedded { store, namespace }))
             }
             KeyValueStore::Redis(url) => {
                 // It may hold a password, so it is not repeated.

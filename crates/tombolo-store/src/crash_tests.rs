@@ -11,7 +11,6 @@ use tombolo_model::{AppKey, Digest, Release, TenantName};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::faulty::{FAULTS, Fault, FaultyDisk};
-use crate::key_value::Namespace;
 use crate::records::{Activation, ReleaseRecord};
 use crate::registry::Activated;
 use crate::{Blobs, KeyValue, Registry};
@@ -219,7 +218,7 @@ fn an_error_that_passes_costs_one_order() {
 #[test]
 fn a_key_value_store_keeps_what_it_acknowledged_at_every_step() {
     let (folder, base, disk) = base();
-    let space = || Namespace::new(&"shop".parse().unwrap(), "default");
+    let space = |store: &KeyValue| store.namespace(&"shop".parse().unwrap(), "default");
     let open = |disk: &Arc<dyn Disk>, folder: &Path| {
         KeyValue::open_on(Arc::clone(disk), &folder.join("tenants/ada/key_value.redb"))
     };
@@ -227,7 +226,7 @@ fn a_key_value_store_keeps_what_it_acknowledged_at_every_step() {
     let set = |store: &KeyValue, number: u8| {
         // Two keys in one change, which are there both or not at all.
         let entries = ["a", "b"].map(|key| (key.to_owned(), vec![number; 100]));
-        runtime.block_on(store.set_many(&space(), entries.to_vec()))
+        runtime.block_on(store.set_many(&space(store), entries.to_vec()))
     };
     let first = open(&disk, &folder.path().join("base")).unwrap();
     set(&first, 1).unwrap();
@@ -236,7 +235,7 @@ fn a_key_value_store_keeps_what_it_acknowledged_at_every_step() {
         |disk: &Arc<dyn Disk>, folder: &Path| open(disk, folder).is_ok_and(|store| set(&store, 2).is_ok());
     at_every_step(&base, work, |disk, left, is_acknowledged, when| {
         let store = open(disk, left).unwrap_or_else(|error| panic!("{when}: {error}"));
-        let values = ["a", "b"].map(|key| store.get(&space(), key).unwrap().unwrap());
+        let values = ["a", "b"].map(|key| store.get(&space(&store), key).unwrap().unwrap());
         assert_eq!(values[0], values[1], "{when}: half of a change");
         let expected = if is_acknowledged { &[2][..] } else { &[1, 2] };
         assert!(expected.contains(&values[0][0]) && values[0].len() == 100, "{when}: {values:?}");

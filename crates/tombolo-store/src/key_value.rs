@@ -5,10 +5,11 @@
 //! transaction that holds it is on disk, synced, so what returned survives `kill -9`,
 //! and a power cut as far as the disk keeps what it says it has synced.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{ReadableDatabase, TableDefinition, TableError};
 use tokio::sync::oneshot;
@@ -27,18 +28,27 @@ pub const KEY_BYTES_MAX: usize = 4096;
 /// Bytes in a value.
 pub const VALUE_BYTES_MAX: usize = 64 << 20;
 
-/// One store of one app: what keeps apps, and the stores of one app, apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Namespace(Arc<str>);
+/// One store of one app: what keeps apps, and the stores of one app, apart. Another app of the same name, after this one
+/// was forgotten, has another one.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    name: Arc<str>,
+    is_forgotten: Arc<AtomicBool>,
+}
 
 impl Namespace {
-    /// The store that `app` knows as `label`. A name of an app has no `/`, so no two share one.
-    pub fn new(app: &AppName, label: &str) -> Self {
-        Self(format!("{app}/{label}").into())
+    /// A name of an app has no `/`, so no two share one.
+    fn new(app: &AppName, label: &str, is_forgotten: Arc<AtomicBool>) -> Self {
+        Self { name: format!("{app}/{label}").into(), is_forgotten }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whether its app is no more: a request that still runs leaves nothing behind.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Acquire)
     }
 }
 
@@ -63,6 +73,8 @@ pub struct KeyValue {
     file: Arc<DatabaseFile>,
     writer: Arc<Writer>,
     bytes_max: Arc<AtomicU64>,
+    /// Whether they are forgotten, as their namespaces know it.
+    apps: Arc<Mutex<HashMap<AppName, Arc<AtomicBool>>>>,
 }
 
 impl KeyValue {
@@ -91,7 +103,7 @@ impl KeyValue {
             transaction.commit().map_err(database("open"))
         })?);
         let writer = Arc::new(Writer::start(Arc::clone(&file)));
-        Ok(Self { file, writer, bytes_max: Arc::new(AtomicU64::new(u64::MAX)) })
+        Ok(Self { file, writer, bytes_max: Arc::new(AtomicU64::new(u64::MAX)), apps: Arc::default() })
     }
 
     /// The same, whose file grows to so many bytes at most, and what one change adds. The bound may be set anew at any
@@ -99,6 +111,17 @@ impl KeyValue {
     #[must_use]
     pub fn bounded(self, bytes_max: Arc<AtomicU64>) -> Self {
         Self { bytes_max, ..self }
+    }
+
+    /// The store that `app` knows as `label`.
+    pub fn namespace(&self, app: &AppName, label: &str) -> Namespace {
+        let mut apps = self.apps();
+        let is_forgotten = Arc::clone(apps.entry(app.clone()).or_default());
+        Namespace::new(app, label, is_forgotten)
+    }
+
+    fn apps(&self) -> MutexGuard<'_, HashMap<AppName, Arc<AtomicBool>>> {
+        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value of `key`, as of the last commit.
@@ -244,13 +267,23 @@ impl KeyValue {
         keys.next().transpose().map_err(database("read")).map(|first| first.is_some())
     }
 
-    /// Removes every key of an app, in all of its stores.
+    /// Removes every key of an app, in all of its stores. Who has a namespace of it from before changes nothing there
+    /// any more.
     ///
     /// # Errors
     ///
     /// If the disk refuses; then nothing has changed.
     pub async fn forget(&self, app: &AppName) -> Result<(), StoreError> {
-        self.change(&Namespace::new(app, ""), Change::Forget(app.clone())).await.map(drop)
+        // First, so that what is behind this change in the queue is refused.
+        let known = self.apps().remove(app).unwrap_or_default();
+        known.store(true, Ordering::Release);
+        let forgotten =
+            self.change(&Namespace::new(app, "", Arc::default()), Change::Forget(app.clone())).await;
+        if forgotten.is_err() {
+            known.store(false, Ordering::Release);
+            self.apps().insert(app.clone(), known);
+        }
+        forgotten.map(drop)
     }
 
     async fn change(&self, namespace: &Namespace, change: Change) -> Result<Outcome, StoreError> {

@@ -143,7 +143,10 @@ fn apply_all(
     {
         let mut table = transaction.open_table(TABLE)?;
         for (namespace, change) in changes {
-            outcomes.push(apply(&mut table, namespace.as_str(), change)?);
+            outcomes.push(match namespace.is_forgotten() {
+                true => Err("its app was removed"),
+                false => apply(&mut table, namespace.as_str(), change)?,
+            });
         }
     }
     transaction.commit()?;

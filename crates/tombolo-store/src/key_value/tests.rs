@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn namespace(label: &str) -> Namespace {
-    Namespace::new(&"app".parse().unwrap(), label)
+fn namespace(store: &KeyValue, label: &str) -> Namespace {
+    store.namespace(&"app".parse().unwrap(), label)
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -20,7 +20,7 @@ fn open(folder: &tempfile::TempDir) -> KeyValue {
 fn two_namespaces_share_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    let (one, other) = (namespace("a"), namespace("ab"));
+    let (one, other) = (namespace(&store, "a"), namespace(&store, "ab"));
     run(store.set(&one, "k".into(), b"1".to_vec())).unwrap();
     assert_eq!(store.get(&other, "k").unwrap(), None);
     assert!(store.keys(&other, None, 10).unwrap().is_empty());
@@ -35,22 +35,39 @@ fn of_an_app_that_is_forgotten_nothing_is_left_and_of_others_all() {
     let app = |name: &str| name.parse::<AppName>().unwrap();
     let all = [("shop", "a"), ("shop", "b"), ("shop-2", "a"), ("sho", "a"), ("shop0", "a"), ("shop.x", "a")];
     for (name, label) in all {
-        run(store.set(&Namespace::new(&app(name), label), "k".into(), b"1".to_vec())).unwrap();
+        run(store.set(&store.namespace(&app(name), label), "k".into(), b"1".to_vec())).unwrap();
     }
     assert!(store.has_keys(&app("shop")).unwrap() && !store.has_keys(&app("sh")).unwrap());
     run(store.forget(&app("shop"))).unwrap();
     assert!(!store.has_keys(&app("shop")).unwrap());
     for (name, label) in all {
-        let left = store.keys(&Namespace::new(&app(name), label), None, 10).unwrap().len();
+        let left = store.keys(&store.namespace(&app(name), label), None, 10).unwrap().len();
         assert_eq!(left, usize::from(name != "shop"), "{name}/{label}");
     }
+}
+
+/// A request may still run when its app is removed, and the next app of this name gets none of what it writes.
+#[test]
+fn who_knew_an_app_before_it_was_forgotten_writes_nothing_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let before = namespace(&store, "default");
+    run(store.set(&before, "k".into(), b"1".to_vec())).unwrap();
+    run(store.forget(&"app".parse().unwrap())).unwrap();
+    let refused = run(store.set(&before, "k".into(), b"2".to_vec())).unwrap_err();
+    assert_eq!(refused.to_string(), "its app was removed");
+    let after = namespace(&store, "default");
+    assert_eq!(store.get(&after, "k").unwrap(), None);
+    run(store.set(&after, "k".into(), b"3".to_vec())).unwrap();
+    run(store.increment(&before, "n".into(), 1)).unwrap_err();
+    assert_eq!(store.keys(&after, None, 10).unwrap(), ["k"]);
 }
 
 #[test]
 fn keys_come_in_pages() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    let space = namespace("default");
+    let space = namespace(&store, "default");
     let entries = ["c", "a", "", "b"].map(|key| (key.to_owned(), vec![]));
     run(store.set_many(&space, entries.to_vec())).unwrap();
     assert_eq!(store.keys(&space, None, 2).unwrap(), ["", "a"]);
@@ -62,7 +79,7 @@ fn keys_come_in_pages() {
 fn an_increment_needs_a_number_with_room() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    let space = namespace("default");
+    let space = namespace(&store, "default");
     assert_eq!(run(store.increment(&space, "n".into(), 5)).unwrap(), 5);
     assert_eq!(run(store.increment(&space, "n".into(), -7)).unwrap(), -2);
     assert_eq!(store.get(&space, "n").unwrap().unwrap(), (-2i64).to_le_bytes());
@@ -76,7 +93,7 @@ fn an_increment_needs_a_number_with_room() {
 fn a_swap_needs_the_value_it_expects() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    let space = namespace("default");
+    let space = namespace(&store, "default");
     let swap = |expected: Option<&[u8]>, value: &[u8]| {
         run(store.swap(&space, "k".into(), expected.map(Digest::of), value.to_vec())).unwrap()
     };
@@ -91,7 +108,7 @@ fn a_swap_needs_the_value_it_expects() {
 fn concurrent_increments_all_count() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
-    let space = namespace("default");
+    let space = namespace(&store, "default");
     run(async {
         let adds = (0..200).map(|_| store.increment(&space, "n".into(), 1));
         let sums = futures::future::join_all(adds).await;
@@ -114,7 +131,7 @@ fn a_key_too_long_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let key = "k".repeat(KEY_BYTES_MAX + 1);
-    assert!(matches!(run(store.set(&namespace("d"), key, vec![])), Err(StoreError::TooLong { .. })));
+    assert!(matches!(run(store.set(&namespace(&store, "d"), key, vec![])), Err(StoreError::TooLong { .. })));
 }
 
 #[derive(Clone, Debug)]
@@ -143,8 +160,8 @@ proptest! {
     #[test]
     fn the_store_agrees_with_a_map(steps in steps()) {
         let folder = tempfile::tempdir().unwrap();
-        let space = namespace("default");
         let mut store = Some(open(&folder));
+        let space = namespace(store.as_ref().expect("just opened"), "default");
         let mut map = BTreeMap::<String, Vec<u8>>::new();
         for step in steps {
             let open_store = store.as_ref().expect("reopened at once");
@@ -186,7 +203,8 @@ proptest! {
 #[tokio::test]
 async fn a_file_that_is_as_large_as_it_may_be_takes_no_more_and_lets_go() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, space) = (open(&folder), namespace("default"));
+    let store = open(&folder);
+    let space = namespace(&store, "default");
     let bytes_max = Arc::new(AtomicU64::new(4 << 20));
     let store = store.bounded(Arc::clone(&bytes_max));
     let mut number = 0;
