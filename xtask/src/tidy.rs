@@ -109,6 +109,7 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
     for file in &files {
         sizes(root, file, &mut wrong);
         words(root, file, &mut wrong);
+        examples(root, file, &mut wrong);
         if file.ends_with(".md") {
             links(root, file, &mut wrong);
         }
@@ -156,6 +157,29 @@ fn words(root: &Path, file: &str, wrong: &mut Vec<String>) {
     for (number, line) in text.lines().enumerate() {
         for word in words.iter().filter(|word| line.contains(**word)) {
             wrong.push(format!("{file}:{}: `{word}`", number + 1));
+        }
+    }
+}
+
+/// Documentation has no Rust code: nothing here runs it, and what is not run goes stale. Examples are tests.
+fn examples(root: &Path, file: &str, wrong: &mut Vec<String>) {
+    if !file.ends_with(".rs") {
+        return;
+    }
+    let Ok(text) = fs::read_to_string(root.join(file)) else { return };
+    let mut is_open = false;
+    for (number, line) in text.lines().enumerate() {
+        let Some(documents) = line.trim_start().strip_prefix("//") else { continue };
+        let Some(fence) = documents.trim_start_matches(['/', '!']).trim_start().strip_prefix("```") else {
+            continue;
+        };
+        is_open = !is_open;
+        // Every other language is one that rustdoc shows and does not compile.
+        if is_open && !["js", "json", "sh", "text", "toml"].contains(&fence.trim()) {
+            wrong.push(format!(
+                "{file}:{}: code in documentation that nothing runs: make it a test",
+                number + 1
+            ));
         }
     }
 }

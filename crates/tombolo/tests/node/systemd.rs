@@ -136,6 +136,7 @@ fn documented() -> String {
 #[test]
 fn a_node_serves_under_systemd() {
     if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "a system of its own takes root");
         eprintln!("not tested: a system of its own takes root");
         return;
     }
