@@ -136,8 +136,8 @@ const GENERIC: &[c_long] = &[
     SYS_brk, SYS_madvise, SYS_memfd_create, SYS_mincore, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_msync, SYS_munmap,
     // Threads and scheduling.
     SYS_exit, SYS_exit_group, SYS_futex, SYS_get_robust_list, SYS_getcpu, SYS_membarrier, SYS_restart_syscall,
-    SYS_rseq, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_yield,
-    SYS_set_robust_list, SYS_set_tid_address, SYS_setpriority, SYS_getpriority,
+    SYS_rseq, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_setattr,
+    SYS_sched_yield, SYS_set_robust_list, SYS_set_tid_address, SYS_setpriority, SYS_getpriority,
     // Signals.
     SYS_kill, SYS_rt_sigaction, SYS_rt_sigpending, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigsuspend,
     SYS_rt_sigtimedwait, SYS_sigaltstack, SYS_tgkill, SYS_tkill,

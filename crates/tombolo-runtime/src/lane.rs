@@ -5,6 +5,7 @@
 //! takes the core from it when a request comes, which no queue of tasks can do within a slice. Parties, those whose guests
 //! are charged together, have equal parts of what these threads get, however many guests each has.
 
+mod priority;
 mod queue;
 
 use std::any::Any;
@@ -17,10 +18,6 @@ use tokio::runtime::Handle;
 use tombolo_capability::thread_ns;
 
 use queue::Queue;
-
-/// How much lower the priority of these threads is, as of `nice`. Beside threads that serve without a pause they get
-/// a tenth of a core.
-const NICE: i32 = 10;
 
 /// Who shares in equal parts with others: the address of what its guests have together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,8 +146,7 @@ impl<W: Work> Shared<W> {
 
     /// What each thread does.
     fn work(&self) {
-        // Of this thread alone, on Linux. Where it cannot be lowered, the parts are equal still.
-        let _ = rustix::process::setpriority_process(None, NICE);
+        priority::lower();
         let mut queue = self.lock();
         queue.idle -= 1;
         while !queue.is_shut() {

@@ -70,7 +70,7 @@ async fn work_goes_on_behind_who_serves_and_no_more_at_once_than_there_are_threa
     let serving = rustix::process::getpriority_process(None).unwrap();
     for one in all {
         let nice = one.await.unwrap();
-        assert!(nice == NICE && nice > serving, "{nice}, {serving}");
+        assert!(nice == priority::NICE && nice > serving, "{nice}, {serving}");
     }
     assert!((1..=2).contains(&most.load(SeqCst)), "{most:?}");
     assert_eq!(lane.waiting(), 0);
