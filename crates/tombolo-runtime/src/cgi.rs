@@ -19,7 +19,7 @@ use tombolo_capability::{HeldMemory, HostMemory};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, WasiBody};
 
 use crate::at_work::GuestFuture;
-use crate::command::{Program, exit_code};
+use crate::command::{Failed, Program, exit_code};
 use crate::exchange::Head;
 use crate::instance::Pre;
 use crate::service::{Caller, Service};
@@ -99,7 +99,7 @@ impl Service {
                 printer.end();
                 let answer = match code {
                     0 => answer.await,
-                    code => Err(format!("it ended with exit code {code}")),
+                    code => Err(Failed(code).to_string()),
                 };
                 let _ = head.send(answer);
             }
@@ -107,7 +107,7 @@ impl Service {
                 let _ = head.send(answer);
                 let code = exit_code(running.await)?;
                 if code != 0 {
-                    return Err(wasmtime::format_err!("the program ended with exit code {code}"));
+                    return Err(Failed(code).into());
                 }
                 printer.end();
             }

@@ -114,6 +114,11 @@ impl Started {
     }
 }
 
+/// A program ended with this exit code, which is not 0.
+#[derive(Debug, thiserror::Error)]
+#[error("it ended with exit code {0}")]
+pub(crate) struct Failed(pub(crate) i32);
+
 /// How a program ended.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ use wasmtime_wasi_http::p3::bindings::{Service as Handled, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use crate::at_work::GuestFuture;
+use crate::command::Failed;
 use crate::exchange::{Exchange, Head, ResponseBody, Terms};
 use crate::inspect::Kind;
 use crate::instance::{Idle, Incoming, Pre, Reserve, Reserved, Role, bounded, made};
@@ -136,6 +137,10 @@ impl ServiceError {
         }
         if let Some(exhausted) = error.downcast_ref::<Exhausted>() {
             return Self::Exhausted(*exhausted);
+        }
+        // It may have printed a head before, which nobody looked at yet.
+        if let Some(failed) = error.downcast_ref::<Failed>() {
+            return Self::NoAnswer { reason: failed.to_string() };
         }
         Self::Trap { reason: format!("{error:?}") }
     }

@@ -103,6 +103,38 @@ fn a_module_of_wasi_0_1_is_a_program_too() {
     assert_eq!((answer.status, answer.text()), (200, "hello".to_owned()));
 }
 
+/// Its head may be there when it ends, and nothing of it be sent: then it gave no answer, as if it had not paused.
+#[test]
+fn a_program_that_computes_and_fails_is_not_one_that_traps() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
+    let text = r#"(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 64) "content-type: text/plain\n\nhello")
+      (global $left (mut i32) (i32.const 3000000))
+      (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64))
+        (i32.store (i32.const 4) (i32.const 31))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (loop $more
+          (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+          (br_if $more (global.get $left)))
+        (call $exit (i32.const 1))))"#;
+    sandbox.file("fails.wat", text);
+    app(&sandbox, "fails.wat", "");
+    let up = Up::start(&sandbox, &[]);
+    for _ in 0..50 {
+        let mut connection = up.connect();
+        connection.send("GET /run/it HTTP/1.1\r\nhost: a\r\n\r\n");
+        let answer = connection.answer();
+        assert!(
+            answer.as_ref().is_none_or(|answer| answer.status == 502 || !answer.is_complete),
+            "{answer:?}"
+        );
+    }
+}
+
 #[test]
 fn a_program_of_wasi_0_3_is_one_too() {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_tombolo"));
