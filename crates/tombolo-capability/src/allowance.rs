@@ -1,7 +1,8 @@
 //! What the guests of several components have together: those of a tenant.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tombolo_model::Quotas;
@@ -12,6 +13,10 @@ const BURST: Duration = Duration::from_secs(1);
 const RUN: Duration = Duration::from_secs(30);
 /// Where there is no bound.
 const NONE: u64 = u64::MAX;
+/// Over how long it is looked at how much of the cores is used.
+const LATELY: Duration = Duration::from_millis(20);
+/// So much of all cores is much: one of so many parts.
+const MUCH: u64 = 8;
 
 /// What is used now, and its bounds, which may be set anew at any time.
 #[derive(Debug)]
@@ -27,6 +32,19 @@ pub struct Allowance {
     cpu_pace_ns: AtomicU64,
     /// Until when, in nanoseconds since `since`, what was used on cores takes at that pace.
     cpu_until_ns: AtomicU64,
+    recent: Recent,
+}
+
+/// How much of the cores was used not long ago.
+#[derive(Debug)]
+struct Recent {
+    /// When it was looked at last, in nanoseconds.
+    looked_ns: AtomicU64,
+    /// What had been used until then.
+    cpu_ns: AtomicU64,
+    is_busy: AtomicBool,
+    /// From so many nanoseconds of each millisecond on it is much.
+    much_ns: u64,
 }
 
 /// Why a request has to wait, or come again.
@@ -55,6 +73,7 @@ impl Allowance {
             cpu_ns: AtomicU64::new(0),
             cpu_pace_ns: AtomicU64::new(0),
             cpu_until_ns: AtomicU64::new(0),
+            recent: Recent::new(),
         };
         allowance.set(quotas);
         Arc::new(allowance)
@@ -133,7 +152,7 @@ impl Allowance {
     ///
     /// If all of them together were there for longer than they may, by far.
     pub fn spend(&self, cpu: Duration) -> Result<(), Exhausted> {
-        let cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        let cpu_ns = nanoseconds(cpu);
         self.cpu_ns.fetch_add(cpu_ns, Relaxed);
         let pace_ns = self.cpu_pace_ns.load(Relaxed);
         if pace_ns != 0 {
@@ -145,6 +164,11 @@ impl Allowance {
                 .fetch_update(Relaxed, Relaxed, |until| Some(until.max(now).saturating_add(takes_ns)));
         }
         if self.ahead() > RUN { Err(Exhausted::Cpu) } else { Ok(()) }
+    }
+
+    /// Whether its guests had more than an eighth of all cores lately.
+    pub fn is_busy(&self, now: Instant) -> bool {
+        self.recent.is_busy(nanoseconds(now.saturating_duration_since(self.since)), &self.cpu_ns)
     }
 
     /// Takes memory; whether there was so much left.
@@ -163,8 +187,40 @@ impl Allowance {
     }
 
     fn now_ns(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanoseconds(self.since.elapsed())
     }
+}
+
+impl Recent {
+    fn new() -> Self {
+        // To count them is to read a dozen files, and there are thousands of tenants.
+        static CORES: LazyLock<usize> =
+            LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+        Self {
+            looked_ns: AtomicU64::new(0),
+            cpu_ns: AtomicU64::new(0),
+            is_busy: AtomicBool::new(false),
+            much_ns: 1_000_000 * *CORES as u64 / MUCH,
+        }
+    }
+
+    /// Whether it was much, with `cpu_ns` used until now. Two that look at once may see what was before.
+    fn is_busy(&self, now_ns: u64, cpu_ns: &AtomicU64) -> bool {
+        let looked_ns = self.looked_ns.load(Relaxed);
+        let passed_ns = now_ns.saturating_sub(looked_ns);
+        if passed_ns >= nanoseconds(LATELY)
+            && self.looked_ns.compare_exchange(looked_ns, now_ns, Relaxed, Relaxed).is_ok()
+        {
+            let used_ns = cpu_ns.load(Relaxed);
+            let used_ns = used_ns.saturating_sub(self.cpu_ns.swap(used_ns, Relaxed));
+            self.is_busy.store(used_ns / (passed_ns / 1_000_000) >= self.much_ns, Relaxed);
+        }
+        self.is_busy.load(Relaxed)
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -193,6 +249,23 @@ mod tests {
         assert_eq!(allowance.begin(), Err(Exhausted::Memory));
         allowance.give_memory_back(1);
         allowance.begin().unwrap();
+    }
+
+    /// Of the last 20 ms and more, whatever was before.
+    #[test]
+    fn who_had_much_of_the_cores_lately_is_busy() {
+        let allowance = Allowance::new(&Quotas::default());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+        let at = |ms| allowance.since + Duration::from_millis(ms);
+        let eighths = |eighths: u32, of: Duration| of * cores * eighths / 8;
+        assert!(!allowance.is_busy(at(20)));
+        allowance.spend(eighths(2, LATELY)).unwrap();
+        assert!(!allowance.is_busy(at(30)), "it is looked at now and then");
+        assert!(allowance.is_busy(at(40)) && allowance.is_busy(at(59)));
+        allowance.spend(eighths(1, LATELY) / 2).unwrap();
+        assert!(!allowance.is_busy(at(60)));
+        allowance.spend(eighths(8, LATELY)).unwrap();
+        assert!(!allowance.is_busy(at(60_000)), "that is little of a minute");
     }
 
     /// A tenth of a core: 300 ms take three seconds, of which one may be owed.

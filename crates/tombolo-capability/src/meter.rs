@@ -48,7 +48,7 @@ pub enum Pace {
 
 /// How long a slice is of a guest that computes, in nanoseconds: longer than most requests take, and shorter than the
 /// time between two ticks.
-const HEAVY_NS: u64 = 1_000_000;
+const HEAVY_NS: u64 = 500_000;
 
 /// What a [`Meter`] says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,8 @@ pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> 
 
 /// A guest at work, and the slot it takes while it is there. Dropping it ends the guest.
 ///
-/// It begins where it is polled, unless guests of its component mostly compute. Once it gave way to others, its slices are
+/// It begins where it is polled, unless guests of its component mostly compute, or its tenant's have much of the cores
+/// beside others. Once it gave way to others, its slices are
 /// in the lane of those that compute, each asked for by a poll, until it waits for something else than its turn.
 pub(crate) struct AtWork(Whereabouts);
 
@@ -32,9 +33,9 @@ pub(crate) struct Charged {
 
 impl AtWork {
     pub(crate) fn new(guest: GuestFuture, slot: Slot) -> Self {
-        let is_heavy = slot.is_heavy();
+        let begins_in_lane = slot.begins_in_lane();
         let charged = Charged { guest, slot };
-        Self(if is_heavy { Whereabouts::Leaves(charged) } else { Whereabouts::Here(charged) })
+        Self(if begins_in_lane { Whereabouts::Leaves(charged) } else { Whereabouts::Here(charged) })
     }
 
     /// Lets it go on. When it is done its memory is given back at once.
@@ -103,6 +104,7 @@ impl Work for Charged {
     type Output = wasmtime::Result<()>;
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+        self.slot.goes_on();
         let slice = self.slot.meter().slice();
         let polled = self.guest.as_mut().poll(context);
         match (polled, slice.end()) {

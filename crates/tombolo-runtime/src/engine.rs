@@ -10,21 +10,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tombolo_capability::{Abi, Access, AnyCapability, Guest};
 use tombolo_model::Inherited;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-/// How long a guest runs before it lets others: the period of the engines' epochs.
-///
-/// Shorter costs wake-ups of an idle process, longer lets a looping guest hold a core longer.
-const TICK: Duration = Duration::from_millis(2);
+use crate::ticker::Ticker;
+
 /// Bytes of stack for a guest's own calls; deeper recursion is a trap.
 const STACK_BYTES_MAX: usize = 512 << 10;
 /// Bytes of stack of one instance, its host calls included.
@@ -162,6 +158,11 @@ impl Engines {
     /// Whether guests of these engines can be interrupted.
     pub(crate) fn interruption(&self) -> Interruption {
         self.0.config.interruption
+    }
+
+    /// A guest is about to go on.
+    pub(crate) fn goes_on(&self) {
+        self.0.ticker.is_wanted();
     }
 
     /// The engine of an ABI.
@@ -313,41 +314,10 @@ fn shards() -> u32 {
     u32::try_from(cores.min(8)).expect("eight at most")
 }
 
-/// Advances the epochs of the engines it was given, for as long as they live.
-#[derive(Default)]
-struct Ticker {
-    engines: Arc<Mutex<Vec<EngineWeak>>>,
-    started: OnceLock<()>,
-}
-
-impl Ticker {
-    fn tick(&self, engine: EngineWeak) {
-        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|engine| engine.upgrade().is_some());
-        engines.push(engine);
-        drop(engines);
-        self.started.get_or_init(|| {
-            let engines = Arc::downgrade(&self.engines);
-            let run = move || {
-                while let Some(engines) = engines.upgrade() {
-                    let engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
-                    engines
-                        .iter()
-                        .filter_map(EngineWeak::upgrade)
-                        .for_each(|engine| engine.increment_epoch());
-                    drop(engines);
-                    thread::sleep(TICK);
-                }
-            };
-            let started = thread::Builder::new().name("epochs".to_owned()).spawn(run);
-            started.expect("a thread can be started while the program starts");
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::hash::{DefaultHasher, Hash, Hasher};
+    use std::time::Duration;
 
     use super::*;
 

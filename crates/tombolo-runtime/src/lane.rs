@@ -5,7 +5,6 @@
 //! takes the core from it when a request comes, which no queue of tasks can do within a slice. Parties, those whose guests
 //! are charged together, have equal parts of what these threads get, however many guests each has.
 
-mod priority;
 mod queue;
 
 use std::any::Any;
@@ -18,6 +17,8 @@ use tokio::runtime::Handle;
 use tombolo_capability::thread_ns;
 
 use queue::Queue;
+
+use crate::priority;
 
 /// Who shares in equal parts with others: the address of what its guests have together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +147,7 @@ impl<W: Work> Shared<W> {
 
     /// What each thread does.
     fn work(&self) {
-        priority::lower();
+        priority::computes();
         let mut queue = self.lock();
         queue.idle -= 1;
         while !queue.is_shut() {

@@ -15,6 +15,7 @@ use wasmtime::{Engine, Module};
 
 use crate::artefact::{Compiled, key, of_bytes, places};
 use crate::at_work::Charged;
+use crate::company::Company;
 use crate::compile::{Compiler, Job, Product};
 use crate::compose::{ComposeError, Parts};
 use crate::engine::{AbiEngine, EngineConfig, Engines, Interruption};
@@ -34,6 +35,7 @@ struct Shared {
     compiler: Compiler,
     shares: Shares,
     lane: Arc<Lane<Charged>>,
+    company: Company,
     /// One compiler at a time: it takes all cores, and gigabytes.
     compiling: Mutex<()>,
 }
@@ -163,6 +165,7 @@ impl Runtime {
                 compiler,
                 shares,
                 lane: Arc::new(lane),
+                company: Company::new(),
                 compiling: Mutex::new(()),
             }),
         }
@@ -344,9 +347,19 @@ impl Cold {
         self.places.load(Relaxed)
     }
 
+    /// Guests are interrupted from now on, if they compute.
+    pub(crate) fn goes_on(&self) {
+        self.runtime.shared.engines.goes_on();
+    }
+
     /// Where guests go on that compute.
     pub(crate) fn lane(&self) -> Arc<Lane<Charged>> {
         Arc::clone(&self.runtime.shared.lane)
+    }
+
+    /// Who else has guests at work.
+    pub(crate) fn company(&self) -> &Company {
+        &self.runtime.shared.company
     }
 
     /// Whether what was compiled is kept where it can be mapped again in a moment.

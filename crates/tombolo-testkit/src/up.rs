@@ -123,6 +123,18 @@ impl Up {
         statuses.map(|status| line_of(&status, name)).collect()
     }
 
+    /// Its threads: their names, and for how long each was on a core.
+    pub fn threads(&self) -> Vec<(String, Duration)> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let of = |task: std::fs::DirEntry| {
+            let read = |file| std::fs::read_to_string(task.path().join(file)).ok();
+            let ran_ns = read("schedstat")?.split(' ').next()?.parse().ok()?;
+            Some((read("comm")?.trim_end().to_owned(), Duration::from_nanos(ran_ns)))
+        };
+        // One may have ended meanwhile.
+        tasks.filter_map(|task| of(task.ok()?)).collect()
+    }
+
     /// Kilobytes resident.
     pub fn memory_kb(&self) -> u64 {
         self.status("VmRSS").trim_end_matches(" kB").parse().unwrap()

@@ -77,9 +77,20 @@ impl Slot {
         &self.place.service
     }
 
-    /// Whether guests of its component mostly compute.
-    pub(crate) fn is_heavy(&self) -> bool {
-        self.place.service.habit.is_heavy()
+    /// Whether its guest is to begin where those are that compute: as those of its component mostly do, or as its
+    /// tenant has much of the cores while others are there too.
+    pub(crate) fn begins_in_lane(&self) -> bool {
+        let Service { habit, cold, config, .. } = &*self.place.service;
+        let now = self.meter.started();
+        let is_shared = || cold.company().begins(self.party(), now);
+        let is_busy =
+            config.allowance.as_ref().is_some_and(|allowance| is_shared() && allowance.is_busy(now));
+        is_busy || habit.is_heavy()
+    }
+
+    /// Its guest is about to go on, and interrupted should it compute.
+    pub(crate) fn goes_on(&self) {
+        self.place.service.cold.goes_on();
     }
 
     /// Where its guest goes on while it computes.

@@ -20,12 +20,11 @@ use tombolo_node::{
 };
 
 use crate::access_log;
-use crate::allocator;
 use crate::failure::Failure;
 use crate::log::Format;
 use crate::remote::Environment;
 use crate::up::walls::{self, Walls};
-use crate::up::{POLLS_PER_LOOK, compiler, stop_signal};
+use crate::up::{compiler, stop_signal, threads};
 use notify::Notify;
 use reload::Reload;
 use settings::Options;
@@ -117,13 +116,7 @@ fn listen(given: Option<TcpListener>, address: SocketAddr) -> Listen {
 
 /// Serves until the node is told to stop and has drained.
 fn drained(config: PlatformConfig, reload: Reload) -> Result<ExitCode, Failure> {
-    let tokio = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .event_interval(POLLS_PER_LOOK)
-        .global_queue_interval(POLLS_PER_LOOK)
-        .on_thread_park(allocator::give_back)
-        .build();
-    let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    let tokio = threads()?;
     let drain = tokio.block_on(serve(config, reload))?;
     // Whoever is still at work had its time to drain.
     tokio.shutdown_background();

@@ -22,6 +22,7 @@ use tombolo_node::{
     Access, Allocation, Compiler, Drain, EngineConfig, GatewayConfig, Interruption, LoadError, Node,
     NodeConfig, NodeError, Pool, Trust,
 };
+use tombolo_runtime::priority;
 
 use crate::access_log::{self, AccessLogOptions};
 use crate::allocator;
@@ -101,7 +102,19 @@ pub(crate) struct Up {
 
 /// Tasks a thread polls before it looks for new requests. Tokio's usual 61 slices of a computing guest
 /// would be 300 ms; a look costs half a microsecond.
-pub(crate) const POLLS_PER_LOOK: u32 = 8;
+const POLLS_PER_LOOK: u32 = 8;
+
+/// The threads that serve.
+pub(crate) fn threads() -> Result<tokio::runtime::Runtime, Failure> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .event_interval(POLLS_PER_LOOK)
+        .global_queue_interval(POLLS_PER_LOOK)
+        .on_thread_start(priority::serves)
+        .on_thread_park(allocator::give_back)
+        .build();
+    tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))
+}
 
 /// What `--isolation` may be.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -181,13 +194,7 @@ impl Up {
             },
             access_log,
         };
-        let tokio = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .event_interval(POLLS_PER_LOOK)
-            .global_queue_interval(POLLS_PER_LOOK)
-            .on_thread_park(allocator::give_back)
-            .build();
-        let tokio = tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+        let tokio = threads()?;
         let drain = tokio.block_on(self.serve(source, app, config))?;
         // Whoever is still at work had its time to drain.
         tokio.shutdown_background();

@@ -142,3 +142,47 @@ fn quotas_are_an_admins_to_set_and_a_tenants_to_see() {
     let node = Serving::start(&sandbox);
     assert_eq!(asked(&node, own, "/v1/tenants/ada")["quotas"]["memory_mib_max"], 64);
 }
+
+/// Time on a core of the threads on which guests compute, and of all others, in nanoseconds.
+fn on_cores(node: &Serving) -> (u64, u64) {
+    let (mut compute, mut others) = (0, 0);
+    for (name, ran) in node.up.threads() {
+        let ran_ns = ran.as_nanos() as u64;
+        if name == "compute" { compute += ran_ns } else { others += ran_ns }
+    }
+    (compute, others)
+}
+
+/// Small requests of a tenant that has much of the cores are behind those of others, and in nobody's way when it is alone.
+#[test]
+fn guests_of_a_busy_tenant_go_behind_those_of_others() {
+    let sandbox = sandbox();
+    let (node, _) = tenants(&sandbox, &[], "");
+    let busy = |others: bool| {
+        let (compute, all) = on_cores(&node);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(2);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(node.up.address());
+                    while std::time::Instant::now() < until {
+                        connection
+                            .send("GET / HTTP/1.1\r\nhost: app--ada.localhost\r\n\r\n")
+                            .answer()
+                            .unwrap();
+                    }
+                });
+            }
+            while std::time::Instant::now() < until {
+                if others {
+                    assert_eq!(bob(&node, "/").status, 200);
+                }
+                thread::sleep(std::time::Duration::from_millis(20));
+            }
+        });
+        let (compute_then, all_then) = on_cores(&node);
+        (compute_then - compute) as f64 / (all_then - all) as f64
+    };
+    let (alone, beside) = (busy(false), busy(true));
+    assert!(beside > 2.0 * alone, "{alone} alone, {beside} beside another");
+}
