@@ -18,7 +18,12 @@ enum To<'a> {
     Component,
     /// The front itself.
     Front,
+    /// That component itself, in front.
+    Other,
 }
+
+/// What is looked at of a sample.
+type Value = fn(&Sample) -> f64;
 
 /// All of it, as text.
 pub(crate) fn report(setup: &Setup, rounds: u32, seconds: u32) -> Result<String, String> {
@@ -38,7 +43,7 @@ pub(crate) fn report(setup: &Setup, rounds: u32, seconds: u32) -> Result<String,
     for connections in CONNECTIONS {
         let samples = alternating(&proxies, connections, rounds, seconds)?;
         for ((name, _), own) in proxies.iter().zip(&samples) {
-            let of = |value: fn(&Sample) -> f64| median(own.iter().map(value));
+            let of = |value: Value| median(own.iter().map(value));
             let pairs = own.iter().zip(&samples[0]);
             text += &format!(
                 "| {name} | {connections} | {:.0} | {:.0} | {:.0} | {:.1} | {:.2} |\n",
@@ -51,17 +56,28 @@ pub(crate) fn report(setup: &Setup, rounds: u32, seconds: u32) -> Result<String,
         }
     }
     drop(proxies);
-    text += "\n| within an app | p50 us, the front answers | p50 us, it asks another | hop us |\n|---|---|---|---|\n";
+    drop(upstream);
+    text += "\n| within an app | the front answers | the other does | the front asks it | added |\n|---|---|---|---|---|\n";
     for isolation in ["fresh", "pool"] {
-        let pair = [
+        let servers = [
             ("the front answers", start(&format!("front-{isolation}"), To::Front, isolation)?),
-            ("it asks another", start(&format!("chain-{isolation}"), To::Component, isolation)?),
+            ("the other does", start(&format!("other-{isolation}"), To::Other, isolation)?),
+            ("the front asks it", start(&format!("chain-{isolation}"), To::Component, isolation)?),
         ];
-        let samples = alternating(&pair, 1, rounds, seconds)?;
-        let p50 = |of: usize| median(samples[of].iter().map(|sample| sample.p50_us));
-        let pairs = samples[0].iter().zip(&samples[1]);
-        let hop = median(pairs.map(|(alone, through)| through.p50_us - alone.p50_us));
-        text += &format!("| {isolation} | {:.0} | {:.0} | {hop:.0} |\n", p50(0), p50(1));
+        let values: [(&str, Value); 2] =
+            [("p50 us", |sample| sample.p50_us), ("CPU us/req", |sample| sample.cpu_us)];
+        for (connections, (what, value)) in CONNECTIONS.into_iter().zip(values) {
+            let samples = alternating(&servers, connections, rounds, seconds)?;
+            let of = |which: usize| median(samples[which].iter().map(value));
+            let pairs = samples[0].iter().zip(&samples[2]);
+            let added = median(pairs.map(|(alone, through)| value(through) - value(alone)));
+            text += &format!(
+                "| {isolation}, {what}, {connections} connections | {:.0} | {:.0} | {:.0} | {added:.0} |\n",
+                of(0),
+                of(1),
+                of(2),
+            );
+        }
     }
     Ok(text)
 }
@@ -92,9 +108,9 @@ fn app(setup: &Setup, name: &str, to: &To<'_>, isolation: &str) -> Result<PathBu
     let upstream = match to {
         To::Server(server) => format!("http://{}", server.address),
         To::Component => "http://hello.spin.internal".to_owned(),
-        To::Front => String::new(),
+        To::Front | To::Other => String::new(),
     };
-    let front = setup.guest("proxy");
+    let front = setup.guest(if let To::Other = to { "hello-rust" } else { "proxy" });
     let mut text = format!(
         "spin_manifest_version = 2\n[application]\nname = \"{name}\"\n\
          [application.tool.tombolo]\nisolation = \"{isolation}\"\n\
