@@ -3,6 +3,7 @@
 mod adding;
 mod oversee;
 mod previews;
+mod ready;
 mod tenants;
 mod uploads;
 
@@ -14,8 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tombolo_api::{self as api, Problem};
-use tombolo_model::release;
-use tombolo_model::{App, AppKey, Digest, Quotas, Release, TenantName, manifest};
+use tombolo_model::{AppKey, Digest, Quotas, TenantName};
 use tombolo_store::records::{
     Activation, AppRecord, EventKind, ReleaseRecord, Scope, SplitRecord, TokenRecord,
 };
@@ -28,9 +28,10 @@ use crate::events::Followers;
 use crate::reached::Reached;
 use crate::refuse;
 use crate::seal::Seal;
-use crate::stage::{Candidate, Served, Stage};
+use crate::stage::{Served, Stage};
 
 use oversee::failed;
+use ready::{Ready, Values};
 use uploads::Uploads;
 
 /// What a control plane is started with.
@@ -101,9 +102,9 @@ pub struct Control<S: Stage> {
     is_draining: AtomicBool,
 }
 
-/// What an app serves, with the digests of its releases.
+/// What an app serves, and the releases it is of.
 struct Kept<P> {
-    releases: Vec<(Digest, P)>,
+    releases: Vec<Ready<P>>,
     served: Served<P>,
 }
 
@@ -157,7 +158,7 @@ impl<S: Stage> Control<S> {
         let mut served = self.served();
         for (key, record) in apps {
             let Some(activation) = &record.active else { continue };
-            match self.stand_up(&key, &record, activation, many, None) {
+            match self.stand_up(&key, &record, activation, many, None, Values::OfNow) {
                 Ok(kept) => drop(served.insert(key, kept)),
                 Err(problem) => {
                     tracing::error!("{key} is not served: {problem}");
@@ -216,77 +217,6 @@ impl<S: Stage> Control<S> {
         Ok(missing)
     }
 
-    /// The app that a release is, with its values of now.
-    fn app_of(&self, key: &AppKey, release: &Release) -> Answer<App> {
-        let refused = |reasons| refuse::refused("the release cannot be served", reasons);
-        let values = self.values(key)?;
-        let (given, profile) = (manifest::Given::known(&values), release.profile.as_deref());
-        let app = manifest::parse_given("spin.toml", &release.manifest, &given, profile);
-        let mut app = app.map_err(|error| {
-            let hint = error.hint.iter().map(|hint| format!(" ({hint})")).collect::<String>();
-            refused(vec![format!("{error}{hint}")])
-        })?;
-        let mut reasons = release::settle(&mut app);
-        for (id, path, _) in release::code(&mut app) {
-            if path.to_str().is_none_or(|path| !release.files.contains_key(path)) {
-                reasons.push(format!("component `{id}`: the release lacks `{}`, its code", path.display()));
-            }
-        }
-        if reasons.is_empty() { Ok(app) } else { Err(refused(reasons)) }
-    }
-
-    fn prepare(&self, candidate: Candidate<'_>) -> Answer<S::Prepared> {
-        let prepared = self.stage.prepare(candidate);
-        prepared.map_err(|reasons| refuse::refused("the release cannot be served", reasons))
-    }
-
-    /// A release of an app, ready to be served.
-    fn stand(&self, key: &AppKey, digest: &Digest, is_one_of_many: bool) -> Answer<S::Prepared> {
-        let failed = |error| refuse::failed(&error);
-        let document = self.blobs.read(digest).map_err(failed)?;
-        let document = document.ok_or_else(|| refuse::not_found(format!("no release {digest}")))?;
-        let release = Release::parse(&document)
-            .map_err(|error| failed(StoreError::Record { reason: error.to_string() }))?;
-        let mut app = self.app_of(key, &release)?;
-        // What a disk made of code since is not code that anybody sent.
-        for (_, path, _) in release::code(&mut app) {
-            let file = path.to_str().and_then(|path| release.files.get(path));
-            file.map_or(Ok(()), |file| self.blobs.verify(&file.digest)).map_err(failed)?;
-        }
-        let tree = self.blobs.tree(&release).map_err(failed)?;
-        self.prepare(Candidate { key, release: *digest, app: &app, tree: &tree, is_one_of_many })
-    }
-
-    /// Everything that an activation names, ready; what is of `before` is taken from there.
-    fn stand_up(
-        &self,
-        key: &AppKey,
-        record: &AppRecord,
-        activation: &Activation,
-        is_one_of_many: bool,
-        before: Option<&Kept<S::Prepared>>,
-    ) -> Answer<Kept<S::Prepared>> {
-        let ready = |digest: &Digest| {
-            let known = before.and_then(|kept| kept.releases.iter().find(|(known, _)| known == digest));
-            known.map_or_else(|| self.stand(key, digest, is_one_of_many), |(_, ready)| Ok(ready.clone()))
-        };
-        let main = ready(&activation.release)?;
-        let mut releases = vec![(activation.release, main.clone())];
-        let mut split = None;
-        if let Some(SplitRecord { release, percent }) = &activation.split {
-            let other = ready(release)?;
-            releases.push((*release, other.clone()));
-            split = Some((*percent, other));
-        }
-        let mut previews = Vec::new();
-        for (digest, host, shown) in self.previews(key, record, &ready) {
-            releases.push((digest, shown.clone()));
-            previews.push((host, shown));
-        }
-        let served = Served { key: key.clone(), hosts: self.hosts(key, record), main, split, previews };
-        Ok(Kept { releases, served })
-    }
-
     fn hosts(&self, key: &AppKey, record: &AppRecord) -> Vec<String> {
         let own = format!("{}.{}", key.label(), self.config.domain);
         std::iter::once(own).chain(record.domains.iter().cloned()).collect()
@@ -304,8 +234,7 @@ impl<S: Stage> Control<S> {
             }
         }
         let mut served = self.served();
-        let no_app = || refuse::not_found(format!("no app `{}`", key.app));
-        let record = self.registry.app(key).map_err(failed)?.ok_or_else(no_app)?;
+        let record = self.registry.app(key).map_err(failed)?.ok_or_else(|| no_app(key))?;
         if record.generation != wanted.generation {
             return Err(refuse::overtaken(record.generation));
         }
@@ -324,7 +253,7 @@ impl<S: Stage> Control<S> {
         let split = split.map(|split| SplitRecord { release: split.release, percent: split.percent });
         let activation = Activation { release: wanted.release, split };
         let many = served.len() > LOADED_MAX;
-        let kept = self.stand_up(key, &record, &activation, many, served.get(key))?;
+        let kept = self.stand_up(key, &record, &activation, many, served.get(key), Values::OfNow)?;
         let record = match self.registry.activate(key, wanted.generation, &activation).map_err(failed)? {
             Activated::Done(record) => record,
             Activated::Overtaken(generation) => return Err(refuse::overtaken(generation)),
@@ -333,7 +262,7 @@ impl<S: Stage> Control<S> {
         served.insert(key.clone(), kept);
         self.publish(&served);
         drop(served);
-        Ok((self.app_info(key, record), kind))
+        Ok((self.app_info(key, record)?, kind))
     }
 
     /// What a release may do that the active one may not. The first release of an app is approved by sending it.
@@ -358,21 +287,21 @@ impl<S: Stage> Control<S> {
     /// The apps of a tenant.
     pub(crate) fn apps(&self, tenant: &TenantName) -> Answer<Vec<api::App>> {
         let apps = self.registry.apps(Some(tenant)).map_err(|error| refuse::failed(&error))?;
-        Ok(apps.into_iter().map(|(key, record)| self.app_info(&key, record)).collect())
+        apps.into_iter().map(|(key, record)| self.app_info(&key, record)).collect()
     }
 
     /// One app.
     pub(crate) fn app(&self, key: &AppKey) -> Answer<api::App> {
         let record = self.registry.app(key).map_err(|error| refuse::failed(&error))?;
-        let record = record.ok_or_else(|| refuse::not_found(format!("no app `{}`", key.app)))?;
-        Ok(self.app_info(key, record))
+        let record = record.ok_or_else(|| no_app(key))?;
+        self.app_info(key, record)
     }
 
     /// Serves an app no more, and forgets it with what it keeps, which has to be meant.
     pub(crate) fn remove_app(&self, key: &AppKey, with_data: bool) -> Answer<()> {
         let failed = |error| refuse::failed(&error);
         let mut served = self.served();
-        self.app(key)?;
+        self.registry.app(key).map_err(failed)?.ok_or_else(|| no_app(key))?;
         let kept = self.stage.kept(key).map_err(failed)?;
         if !kept.is_empty() && !with_data {
             return Err(refuse::refused("the app keeps data, which goes with it", kept));
@@ -383,8 +312,14 @@ impl<S: Stage> Control<S> {
         self.publish(&served);
         let removed = self.stage.forget(key).and_then(|()| self.registry.remove_app(key));
         if let Err(error) = removed {
-            served.extend(before.map(|kept| (key.clone(), kept)));
-            self.publish(&served);
+            drop(served);
+            // Anew, for what it had of its stores until now is refused there.
+            self.revive(key);
+            let mut served = self.served();
+            if let Some(kept) = before.filter(|_| !served.contains_key(key)) {
+                served.insert(key.clone(), kept);
+                self.publish(&served);
+            }
             return Err(failed(error));
         }
         drop(served);
@@ -395,7 +330,7 @@ impl<S: Stage> Control<S> {
     pub(crate) fn releases(&self, key: &AppKey) -> Answer<Vec<api::ReleaseInfo>> {
         let failed = |error| refuse::failed(&error);
         let app = self.registry.app(key).map_err(failed)?;
-        let app = app.ok_or_else(|| refuse::not_found(format!("no app `{}`", key.app)))?;
+        let app = app.ok_or_else(|| no_app(key))?;
         let releases = self.registry.releases(key).map_err(failed)?;
         releases
             .into_iter()
@@ -403,9 +338,15 @@ impl<S: Stage> Control<S> {
             .collect()
     }
 
-    fn app_info(&self, key: &AppKey, record: AppRecord) -> api::App {
+    fn app_info(&self, key: &AppKey, record: AppRecord) -> Answer<api::App> {
+        let values = self.values_digest(key)?;
+        let is_stale = {
+            let served = self.served();
+            let ready = served.get(key).into_iter().flat_map(|kept| &kept.releases);
+            ready.into_iter().any(|ready| ready.values != values)
+        };
         let addresses = self.hosts(key, &record).into_iter().map(|host| self.config.reached.address(&host));
-        api::App {
+        Ok(api::App {
             tenant: key.tenant.clone(),
             name: key.app.clone(),
             addresses: addresses.collect(),
@@ -417,9 +358,10 @@ impl<S: Stage> Control<S> {
                     .split
                     .map(|split| api::Split { release: split.release, percent: split.percent }),
             }),
+            is_stale,
             previous: record.previous,
             created: record.created,
-        }
+        })
     }
 
     fn release_info(
@@ -447,6 +389,10 @@ impl<S: Stage> Control<S> {
             preview,
         })
     }
+}
+
+fn no_app(key: &AppKey) -> Problem {
+    refuse::not_found(format!("no app `{}`", key.app))
 }
 
 #[cfg(test)]

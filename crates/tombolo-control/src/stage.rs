@@ -109,6 +109,8 @@ pub struct Candidate<'a> {
     pub tree: &'a Path,
     /// Whether its code waits for the first request: one of many will wait for long.
     pub is_one_of_many: bool,
+    /// Whether its variables have the values that the app is read with. Else it is only looked at for all that is wrong.
+    pub has_all_values: bool,
 }
 
 /// What an app serves.

@@ -23,6 +23,7 @@ use crate::manifest::ManifestError;
 use crate::manifest::fields::{Document, Fields, Placed};
 use crate::manifest::read::required;
 use crate::name::is_host_name;
+use crate::runtime_config::{self, LlmCompute};
 
 /// A node as it is written, with paths as they are. What is not said is as usual, or as an option says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct NodeConfig {
     pub tls: TlsConfig,
     /// `[access_log]`: where requests are written down.
     pub access_log: Option<AccessLogConfig>,
+    /// `[llm_compute]`: where language models are, as in a runtime configuration.
+    pub llm: Option<LlmCompute>,
 }
 
 /// `[tls]`.
@@ -118,6 +121,7 @@ pub fn parse(file: &str, text: &str) -> Result<NodeConfig, ManifestError> {
         quotas: quotas(&root)?,
         tls: tls(&root)?,
         access_log: access_log(&root)?,
+        llm: runtime_config::llm(&root)?,
     };
     root.done()?;
     Ok(config)
@@ -222,7 +226,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::LlmApi;
     use crate::access_log::AccessLogTo;
+    use crate::endpoint::Secret;
 
     fn refused(text: &str) -> String {
         let error = parse("node.toml", text).unwrap_err();
@@ -246,10 +252,12 @@ mod tests {
             quotas,
             tls,
             access_log,
+            llm,
         } = parse("node.toml", example).unwrap();
         // Both fields, and what is usual is not the other one.
         assert!(example.contains("\n[access_log]") && example.contains("\nformat = \"json\""));
         assert_eq!(access_log.unwrap().format, AccessLogFormat::Json);
+        assert!(llm.is_some());
         let said = serde_json::to_value(&quotas).unwrap();
         assert_eq!(said.as_object().unwrap().len(), 8, "{said}");
         assert!(data.is_some() && domain.is_some() && private_networks.is_some() && releases_max.is_some());
@@ -268,7 +276,8 @@ mod tests {
             [tls]\nlisten = \"[::]:443\"\nredirect = true\nhsts_s = 0\n\
             [[tls.certificate]]\nchain = \"a.pem\"\nkey = \"/etc/a.key\"\ndefault = true\n\
             [[tls.certificate]]\nchain = \"b.pem\"\nkey = \"b.key\"\n\
-            [access_log]\npath = \"-\"\nformat = \"json\"\n";
+            [access_log]\npath = \"-\"\nformat = \"json\"\n[llm_compute]\ntype = \"remote_http\"\n\
+            url = \"http://127.0.0.1:8000\"\nauth_token = \"\"\n";
         let files = |chain: &str, key: &str, is_default| CertificateFiles {
             chain: chain.into(),
             key: key.into(),
@@ -292,6 +301,11 @@ mod tests {
                     certificates: vec![files("a.pem", "/etc/a.key", true), files("b.pem", "b.key", false)],
                 },
                 access_log: Some(AccessLogConfig { to: AccessLogTo::Stdout, format: AccessLogFormat::Json }),
+                llm: Some(LlmCompute {
+                    endpoint: "http://127.0.0.1:8000".parse().unwrap(),
+                    auth_token: Secret::new(""),
+                    api: LlmApi::Spin,
+                }),
             }
         );
         assert_eq!(parse("node.toml", "").unwrap(), NodeConfig::default());

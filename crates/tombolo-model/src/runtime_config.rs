@@ -171,7 +171,7 @@ fn sqlite_databases(root: &Fields<'_>) -> Result<BTreeMap<String, PathBuf>, Mani
 }
 
 /// `[llm_compute]`: a server.
-fn llm(root: &Fields<'_>) -> Result<Option<LlmCompute>, ManifestError> {
+pub(crate) fn llm(root: &Fields<'_>) -> Result<Option<LlmCompute>, ManifestError> {
     let Some(table) = root.table("llm_compute")? else { return Ok(None) };
     let kind = required(&table, "type", "`remote_http`")?;
     if kind.value != "remote_http" {

@@ -2,19 +2,20 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::files::{self, FilesError, Originals};
 use crate::limiters::Limiters;
+use crate::load_error::LoadError;
 use crate::messages::{self, Wanted};
 use crate::parts::{self, PartError};
 use crate::trust::Trust;
+use crate::well_known;
 use tombolo_cap_wasi::network::Names;
 use tombolo_cap_wasi::{Access, Input, LogBudget, LogSender, Network, Outbound, Output, World};
-use tombolo_capability::{AnyCapability, GrantError, Grants};
+use tombolo_capability::{AnyCapability, Grants};
 use tombolo_egress::{Common, Egress, EgressConfig};
 use tombolo_gateway::{
     Answerer, AppInside, Assets, Counts, Gateway, Name, Part, Policies, RouteTable, SpinRoute, Target,
@@ -22,10 +23,10 @@ use tombolo_gateway::{
 use tombolo_model::route::{Conflict, Pattern, Route};
 use tombolo_model::{
     App, Component, ComponentId, Executor, HttpTrigger, Isolation, Limits, Middleware, RedisTrigger, Source,
-    StaticAssets,
+    StaticAssets, StaticResponse,
 };
-use tombolo_redis::{Address, AddressError};
-use tombolo_runtime::{Allowance, Load, NotCalled, PrepareError, Runtime, Service, ServiceConfig, Trigger};
+use tombolo_redis::Address;
+use tombolo_runtime::{Allowance, Load, Runtime, Service, ServiceConfig, Trigger};
 
 /// Time on a core of one request of a tenant's component, whatever its manifest says.
 const TENANT_CPU_TIME_MAX: Duration = Duration::from_secs(60);
@@ -33,114 +34,6 @@ const TENANT_CPU_TIME_MAX: Duration = Duration::from_secs(60);
 const TENANT_REQUEST_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 /// Bytes that it prints in a second, over time: all of a node's go through one queue.
 const TENANT_LOG_BYTES_PER_S_MAX: u32 = 16 << 20;
-
-/// Why an app cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// There is nothing to serve.
-    #[error(
-        "the app has no HTTP trigger with a route, no Redis trigger and no static assets, so there is nothing to \
-         serve"
-    )]
-    NoRoutes,
-    /// A component's file is not there or cannot be read.
-    #[error("component `{component}`: cannot read `{}`", path.display())]
-    Read {
-        /// Whose file.
-        component: ComponentId,
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A component's code is somewhere this version does not go.
-    #[error("component `{component}`: its code is not in a file, and a node reads files only")]
-    Remote {
-        /// Whose code.
-        component: ComponentId,
-    },
-    /// A component cannot run here.
-    #[error("component `{component}`: `{}`", path.display())]
-    Prepare {
-        /// Which.
-        component: ComponentId,
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        source: PrepareError,
-    },
-    /// A component does not export what its trigger calls.
-    #[error("component `{component}`: `{}` {reason}", path.display())]
-    NotCalled {
-        /// Which.
-        component: ComponentId,
-        /// Its file.
-        path: PathBuf,
-        /// What it should export.
-        reason: NotCalled,
-    },
-    /// A Redis trigger has no address that can be connected to.
-    #[error("component `{component}`: the `address` of its Redis trigger is {reason}")]
-    Address {
-        /// Whose trigger.
-        component: ComponentId,
-        /// What is expected. It does not repeat the address, which may hold a password.
-        reason: AddressError,
-    },
-    /// There is a route now, and no port was opened when there was none.
-    #[error("the app had no routes when it was started, so no port is open: start it again to serve HTTP")]
-    NoPort,
-    /// A component asks for what there is not.
-    #[error(transparent)]
-    Grant(#[from] GrantError),
-    /// A component may call another one that answers nothing.
-    #[error(
-        "component `{component}`: allowed_outbound_hosts: `{entry}` is for component `{callee}`, which has no \
-         HTTP trigger: give it one, with `route = {{ private = true }}` if only components may call it"
-    )]
-    Callee {
-        /// Who may call.
-        component: ComponentId,
-        /// Whom.
-        callee: String,
-        /// The grant.
-        entry: String,
-    },
-    /// The directory of static assets is not there or cannot be read.
-    #[error("static assets of `{route}`: cannot read `directory`, which is `{}`", path.display())]
-    Assets {
-        /// Their route.
-        route: String,
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Two of those that answer have one route.
-    #[error("the route `{route}` is that of {first} and of {second}")]
-    Conflict {
-        /// The route.
-        route: String,
-        /// Who is first in the manifest, components before static assets.
-        first: String,
-        /// Who is second.
-        second: String,
-    },
-    /// A component is composed of too much.
-    #[error("component `{component}`: {reason}")]
-    TooLarge {
-        /// Which one.
-        component: ComponentId,
-        /// How much it may be.
-        reason: &'static str,
-    },
-    /// A route has characters that no header can carry.
-    #[error("the route `{route}` has characters that cannot be told to a component, expected ASCII")]
-    Route {
-        /// The route.
-        route: String,
-    },
-}
 
 /// What loading needs besides the app.
 pub(crate) struct Loader<'a> {
@@ -209,17 +102,16 @@ impl Loader<'_> {
         for assets in &app.assets {
             routes.push(self.assets(app, assets)?);
         }
-        for response in &app.responses {
-            let part = Part::Response(response.route.to_string().into());
-            routes.push(self.route(
-                app,
-                &response.route,
-                part,
-                Answerer::Response(Arc::new(response.clone())),
-            ));
-        }
+        routes.extend(app.responses.iter().map(|response| self.response(app, response.clone())));
         if routes.is_empty() && wanted.is_empty() {
             return Err(LoadError::NoRoutes);
+        }
+        if app.spin_headers && !routes.is_empty() {
+            for response in well_known::responses(app) {
+                if routes.iter().all(|route| route.pattern != response.route) {
+                    routes.push(self.response(app, response));
+                }
+            }
         }
         let answerers: Vec<String> = routes.iter().map(|route| describe(&route.target)).collect();
         let policies = Policies::new(&app.edge, |limit| self.limiters.of(self.name(app), limit));
@@ -266,21 +158,20 @@ impl Loader<'_> {
     /// Who answers each HTTP trigger. Triggers of one component share one if they have the same middleware and call it
     /// in the same way.
     fn services(&self, app: &App) -> Result<Vec<Arc<Service>>, LoadError> {
-        let mut services = Vec::<Arc<Service>>::new();
-        for trigger in &app.triggers {
+        let mut services = Vec::<Option<Arc<Service>>>::new();
+        let mut errors = Vec::new();
+        for (index, trigger) in app.triggers.iter().enumerate() {
             let HttpTrigger { component, middleware, executor, .. } = trigger;
             let same = |it: &HttpTrigger| {
                 it.component == *component && it.middleware == *middleware && it.executor == *executor
             };
-            let known = app.triggers.iter().position(same).and_then(|first| services.get(first)).cloned();
-            services.push(match known {
-                Some(service) => service,
-                None => Arc::new(self.service(
-                    app,
-                    &app.components[component],
-                    middleware,
-                    Call::Http(executor),
-                )?),
+            services.push(match app.triggers[..index].iter().position(same) {
+                Some(first) => services[first].clone(),
+                None => {
+                    let call = Call::Http(executor);
+                    let service = self.service(app, &app.components[component], middleware, call);
+                    service.map(Arc::new).map_err(|error| errors.push(error)).ok()
+                }
             });
         }
         for component in app.components.values() {
@@ -289,13 +180,16 @@ impl Loader<'_> {
             let answers = |callee: &str| {
                 app.triggers.iter().any(|it| it.component.as_str().eq_ignore_ascii_case(callee))
             };
-            let mut unanswered = named.filter(|(_, callee)| !answers(callee));
-            if let Some((entry, callee)) = unanswered.next() {
+            errors.extend(named.filter(|(_, callee)| !answers(callee)).map(|(entry, callee)| {
                 let (component, callee, entry) = (component.id.clone(), callee.to_owned(), entry.to_owned());
-                return Err(LoadError::Callee { component, callee, entry });
-            }
+                LoadError::Callee { component, callee, entry }
+            }));
         }
-        Ok(services)
+        if errors.is_empty() {
+            Ok(services.into_iter().flatten().collect())
+        } else {
+            Err(LoadError::of(errors))
+        }
     }
 
     /// The routes that components answer.
@@ -320,6 +214,11 @@ impl Loader<'_> {
             routes.push(self.route(app, pattern, Part::Component(id.as_str().into()), answerer));
         }
         Ok(routes)
+    }
+
+    fn response(&self, app: &App, response: StaticResponse) -> Route<Target> {
+        let (pattern, part) = (response.route.clone(), Part::Response(response.route.to_string().into()));
+        self.route(app, &pattern, part, Answerer::Response(Arc::new(response)))
     }
 
     fn assets(&self, app: &App, assets: &StaticAssets) -> Result<Route<Target>, LoadError> {
@@ -363,11 +262,17 @@ impl Loader<'_> {
             tls: Arc::clone(self.trust.usual()),
             tls_to: self.trust.of(component.id.as_str()),
         });
-        let grants = Grants::of(self.capabilities, &app.name, component, &egress)?;
+        let grants = Grants::of(self.capabilities, &app.name, component, &egress);
         let failed = |source| LoadError::Prepare { component: id(), path: path.clone(), source };
         let (root, again, before) = (self.root.to_owned(), component.clone(), middleware.to_owned());
         let origin = Box::new(move || Ok(parts::read(&root, &again, &before)?));
-        let prepared = self.runtime.prepare(&read, origin, self.load).map_err(failed)?;
+        let (grants, prepared) = match (grants, self.runtime.prepare(&read, origin, self.load)) {
+            (Ok(grants), Ok(prepared)) => (grants, prepared),
+            (grants, prepared) => {
+                let errors = grants.err().map(LoadError::from).into_iter().chain(prepared.err().map(failed));
+                return Err(LoadError::of(errors.collect()));
+            }
+        };
         let names = if outbound.sockets_by_name() { Names::Resolved } else { Names::Refused };
         let failed = |FilesError { path, source }| LoadError::Read { component: id(), path, source };
         let (directories, copies) =

@@ -17,10 +17,10 @@ use tombolo_control::{Control, ControlConfig, ControlError, Reached};
 use tombolo_gateway::{
     AccessLog, Doors, Drain, Front, Gateway, GatewayConfig, Hsts, Published, Redirect, ServerTls,
 };
-use tombolo_model::Quotas;
 use tombolo_model::access_log::AccessLogConfig;
 use tombolo_model::networking::BlockedNetworks;
 use tombolo_model::reach::PrivateNetworks;
+use tombolo_model::{LlmCompute, Quotas};
 use tombolo_runtime::{Compiler, EngineConfig, Runtime};
 
 use crate::access_log::{self, AccessLogError};
@@ -65,6 +65,8 @@ pub struct PlatformConfig {
     pub gateway: GatewayConfig,
     /// Where requests are written down.
     pub access_log: Option<AccessLogConfig>,
+    /// Where language models are; without one, apps that ask for some are refused.
+    pub llm: Option<LlmCompute>,
 }
 
 /// What can change while a platform serves.
@@ -188,6 +190,7 @@ impl Platform {
             limiters: Limiters::default(),
             blocked,
             quotas: config.quotas.clone(),
+            llm: Llm::for_tenants(config.llm),
             trust: Trust::default(),
             folder: data.join("tenants"),
             tenants: Mutex::default(),

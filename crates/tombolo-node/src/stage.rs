@@ -1,7 +1,6 @@
 //! What a platform's control plane hands releases to.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -49,6 +48,7 @@ pub(crate) struct Apps {
     pub(crate) trust: Trust,
     /// What a tenant may use for which nothing else was said.
     pub(crate) quotas: Quotas,
+    pub(crate) llm: Llm,
     /// Where tenants keep their data, a folder for each.
     pub(crate) folder: PathBuf,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
@@ -78,7 +78,7 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    fn new(state: PathBuf, quotas: &Quotas, blocked: &BlockedNetworks) -> Self {
+    fn new(state: PathBuf, quotas: &Quotas, blocked: &BlockedNetworks, llm: Llm) -> Self {
         let store_quota = quotas.store_bytes_max().unwrap_or(u64::MAX);
         let store_bytes_max = Arc::new(AtomicU64::new(store_quota));
         let file = KeyValueStore::File(state.join(KEY_VALUE_FILE));
@@ -93,7 +93,7 @@ impl Tenant {
                 Arc::clone(&key_value),
                 Arc::clone(&sqlite),
                 Variables::new(Vec::new()),
-                Llm::new(None),
+                llm,
             ),
             key_value,
             sqlite,
@@ -190,7 +190,8 @@ impl Apps {
     fn tenant(&self, name: &TenantName) -> Arc<Tenant> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            let tenant = Tenant::new(self.folder.join(name.as_str()), &self.quotas, &self.blocked);
+            let folder = self.folder.join(name.as_str());
+            let tenant = Tenant::new(folder, &self.quotas, &self.blocked, self.llm.clone());
             tenant.hold_back(self.is_held_back.load(Ordering::Relaxed));
             Arc::new(tenant)
         };
@@ -202,7 +203,7 @@ impl Stage for Apps {
     type Prepared = Arc<Standing>;
 
     fn prepare(&self, candidate: Candidate<'_>) -> Result<Self::Prepared, Vec<String>> {
-        let Candidate { key, release, app, tree, is_one_of_many } = candidate;
+        let Candidate { key, release, app, tree, is_one_of_many, has_all_values } = candidate;
         let tenant = self.tenant(&key.tenant);
         // What it keeps is its own by the name that the node gave it, which no other app has.
         let app = tombolo_model::App { name: key.app.as_app_name(), ..app.clone() };
@@ -227,14 +228,9 @@ impl Stage for Apps {
         };
         let standing = |loaded| Arc::new(Standing { release, loaded });
         loader.load(&app).map(standing).map_err(|error| {
-            let mut text = error.to_string();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                text += &format!(": {error}");
-                cause = error.source();
-            }
+            let each = error.each().into_iter().filter(|(error, _)| has_all_values || !error.is_of_values());
             // Where the node keeps things is nothing to whoever deploys.
-            vec![text.replace(&format!("{}/", tree.display()), "")]
+            each.map(|(_, text)| text.replace(&format!("{}/", tree.display()), "")).collect()
         })
     }
 

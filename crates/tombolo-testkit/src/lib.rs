@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
 
+pub mod cells;
 mod http;
 mod sandbox;
 pub mod sdk;

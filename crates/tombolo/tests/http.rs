@@ -32,6 +32,27 @@ fn a_connection_serves_many_requests() {
     assert_eq!(connection.get("/none").status, 404);
 }
 
+/// What probes of Spin's apps ask for. What the app answers there itself counts for more.
+#[test]
+fn paths_that_spin_reserves_are_answered_for_its_apps() {
+    let (sandbox, up) = web("");
+    let health = up.get("/.well-known/spin/health");
+    assert_eq!((health.status, health.text().as_str()), (200, "OK"));
+    let info = up.get("/.well-known/spin/info");
+    assert_eq!(
+        (info.header("content-type"), info.text().as_str()),
+        (Some("application/json"), r#"{"name":"app"}"#)
+    );
+    assert_eq!(up.get("/.well-known/spin/other").status, 404);
+    drop(up);
+    let own = "[[trigger.http]]\nroute = \"/.well-known/spin/health\"\nstatic_response = { body = \"mine\" }";
+    sandbox.web_app(own);
+    assert_eq!(Up::start(&sandbox, &[]).get("/.well-known/spin/health").text(), "mine");
+    // A component by itself is no app of Spin's.
+    let (_sandbox, alone) = (&sandbox, Up::start(&sandbox, &["web.wasm"]));
+    assert_eq!(alone.get("/.well-known/spin/health").text(), alone.get("/nothing-there").text());
+}
+
 #[test]
 fn http_2_is_spoken_by_prior_knowledge() {
     use http_body_util::BodyExt;

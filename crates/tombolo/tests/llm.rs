@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use tombolo_testkit::servers::service::{Answer, Asked, Service};
-use tombolo_testkit::{Sandbox, Up};
+use tombolo_testkit::{Sandbox, Serving, Up};
 
 /// What the guests expect of a model: it tells itself, the bound, and the prompt.
 fn said(model: &str, bound: &Value, prompt: &str) -> (String, usize, usize) {
@@ -159,6 +159,29 @@ fn sdk_7() {
     checks("spin-7");
 }
 
+/// Who deploys an app cannot name a server of models, so what would fail at each call is refused.
+#[test]
+fn a_node_has_the_models_that_its_operator_names() {
+    let sandbox = app("spin-7", "");
+    let (node, token) = Serving::first(&sandbox);
+    let refused = sandbox.tombolo(&["deploy"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let reason = "component `app`: ai_models: this node has no language models";
+    assert!(refused.stderr.contains(reason), "{refused:?}");
+    drop(node);
+    let server = Service::start(spin);
+    let url = server.url();
+    let text = format!("[llm_compute]\ntype = \"remote_http\"\nurl = \"{url}\"\nauth_token = \"key\"\n");
+    sandbox.file("node.toml", text);
+    let node = Serving::start_with(&sandbox, &["--config", "node.toml"]);
+    let login = sandbox.tombolo_reading(&token, &["login", &format!("http://{}", node.control)]);
+    assert_eq!(login.code, Some(0), "{login:?}");
+    let deployed = sandbox.tombolo(&["deploy"]);
+    assert_eq!(deployed.code, Some(0), "{deployed:?}");
+    assert_eq!(node.get("app.localhost", "/llm?default").text(), "ok", "{}", node.up.said("Listening"));
+    assert_eq!(server.asked().len(), 5);
+}
+
 #[test]
 fn without_a_server_each_call_says_so() {
     let sandbox = app("spin-5", "");
@@ -205,4 +228,14 @@ fn models_of_this_machine_are_refused_with_a_reason() {
     let expected = "error: runtime.toml:2:8: the type `spin` is not supported by this version of tombolo\n\nhint: run the \
          models in a server, and name that with `type = \"remote_http\"`\n";
     assert_eq!((refused.code, refused.stderr.as_str()), (Some(1), expected));
+}
+
+/// The table says what is tested: each cell is a test.
+#[test]
+fn the_cells_of_the_page_are_tests() {
+    tombolo_testkit::cells::name_tests(
+        include_str!("../../../docs/spin.md"),
+        Some("llm"),
+        &["llm", "scripted"],
+    );
 }

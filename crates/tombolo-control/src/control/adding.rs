@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tombolo_api as api;
 use tombolo_model::release::{self, ReleaseError};
-use tombolo_model::{App, AppKey, Digest, Release};
+use tombolo_model::{AppKey, Digest, Release};
 use tombolo_store::records::ReleaseRecord;
 
+use super::ready::{Read, Values};
 use super::uploads::{Adding, of_release};
 use super::{Answer, Control, LOADED_MAX};
 use crate::access::now;
@@ -54,8 +55,9 @@ impl<S: Stage> Control<S> {
         if self.registry.release(key, sent.digest).map_err(failed)?.is_none() {
             self.claim_release(&mut adding, sent)?;
         }
-        let app = self.app_of(key, &sent.release)?;
-        match self.take(key, sent, &app) {
+        let mut read = self.read(key, &sent.release)?;
+        read.reasons.extend(self.beyond(&key.tenant, &read.app)?);
+        match self.take(key, sent, &read) {
             Ok(record) => {
                 adding.done();
                 self.revive(key);
@@ -71,25 +73,36 @@ impl<S: Stage> Control<S> {
         }
     }
 
-    /// Serves an app as it should be that could not be served when the node started, now that what it lacked was sent.
-    fn revive(&self, key: &AppKey) {
+    /// Serves an app as it should be that is not served: one that could not be when the node started, now that what it
+    /// lacked was sent, or one that could not be removed.
+    pub(super) fn revive(&self, key: &AppKey) {
         let mut served = self.served();
         let Ok(Some(record)) = self.registry.app(key) else { return };
         let Some(active) = record.active.as_ref().filter(|_| !served.contains_key(key)) else { return };
         // Where it still cannot be, it is as it was, and the log has said why.
-        if let Ok(kept) = self.stand_up(key, &record, active, served.len() > LOADED_MAX, None) {
+        if let Ok(kept) = self.stand_up(key, &record, active, served.len() > LOADED_MAX, None, Values::OfNow)
+        {
             served.insert(key.clone(), kept);
             self.publish(&served);
         }
     }
 
     /// Puts a release where it is served from, has it made ready, and writes it down.
-    fn take(&self, key: &AppKey, sent: &Sent<'_>, app: &App) -> Answer<ReleaseRecord> {
+    fn take(&self, key: &AppKey, sent: &Sent<'_>, read: &Read) -> Answer<ReleaseRecord> {
         let failed = |error| refuse::failed(&error);
         let Sent { digest, document, release, files, by } = sent;
+        let Read { app, reasons, has_all_values } = read;
         self.blobs.put(document).map_err(failed)?;
         let tree = self.blobs.tree(release).map_err(failed)?;
-        self.prepare(Candidate { key, release: **digest, app, tree: &tree, is_one_of_many: false })?;
+        let candidate = Candidate {
+            key,
+            release: **digest,
+            app,
+            tree: &tree,
+            is_one_of_many: false,
+            has_all_values: *has_all_values,
+        };
+        self.prepare(candidate, reasons.clone())?;
         let record = ReleaseRecord {
             number: 0,
             created: now(),

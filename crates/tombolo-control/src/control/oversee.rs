@@ -15,7 +15,7 @@ use tombolo_store::records::{Activation, AuditRecord, EventKind, EventRecord, Sc
 use tombolo_store::registry::DomainSet;
 use tombolo_store::{KeyValue, Namespace};
 
-use super::{Answer, Control};
+use super::{Answer, Control, no_app};
 use crate::access::{Principal, new_token, now, token_digest};
 use crate::events::{self, Followers};
 use crate::feed::Feed;
@@ -51,14 +51,14 @@ impl<S: Stage> Control<S> {
         let record = match changed {
             DomainSet::Done(record) => record,
             DomainSet::Taken => return Err(refuse::taken(&domain)),
-            DomainSet::NoApp => return Err(refuse::not_found(format!("no app `{}`", key.app))),
+            DomainSet::NoApp => return Err(no_app(key)),
         };
         if let Some(kept) = served.get_mut(key) {
             kept.served.hosts = self.hosts(key, &record);
             self.publish(&served);
         }
         drop(served);
-        Ok(self.app_info(key, record))
+        self.app_info(key, record)
     }
 
     /// From now on the node is not ready, and nothing is changed: it stops.

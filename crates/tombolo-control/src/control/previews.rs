@@ -5,7 +5,8 @@ use tombolo_model::{AppKey, Digest};
 use tombolo_store::records::AppRecord;
 use tombolo_store::registry::PreviewSet;
 
-use super::{Answer, Control, LOADED_MAX};
+use super::ready::Values;
+use super::{Answer, Control, LOADED_MAX, no_app};
 use crate::refuse;
 use crate::stage::Stage;
 
@@ -23,13 +24,13 @@ impl<S: Stage> Control<S> {
     }
 
     /// Those that an app shows, ready; one that cannot be served is left out, and said.
-    pub(super) fn previews(
+    pub(super) fn previews<P>(
         &self,
         key: &AppKey,
         record: &AppRecord,
-        ready: &dyn Fn(&Digest) -> Answer<S::Prepared>,
-    ) -> Vec<(Digest, String, S::Prepared)> {
-        let shown = |digest: &Digest| -> Answer<Option<(Digest, String, S::Prepared)>> {
+        ready: &dyn Fn(&Digest) -> Answer<P>,
+    ) -> Vec<(Digest, String, P)> {
+        let shown = |digest: &Digest| -> Answer<Option<(Digest, String, P)>> {
             let release = self.registry.release(key, digest).map_err(|error| refuse::failed(&error))?;
             let host = release.and_then(|release| self.preview_host(key, release.number));
             host.map(|host| Ok((*digest, host, ready(digest)?))).transpose()
@@ -55,7 +56,7 @@ impl<S: Stage> Control<S> {
         let title = "the release cannot be shown";
         let mut served = self.served();
         let record = self.registry.app(key).map_err(failed)?;
-        let record = record.ok_or_else(|| refuse::not_found(format!("no app `{}`", key.app)))?;
+        let record = record.ok_or_else(|| no_app(key))?;
         let release = self.registry.release(key, digest).map_err(failed)?;
         let release = release.ok_or_else(|| refuse::not_found(format!("no release {digest}")))?;
         let Some(activation) = record.active.clone() else {
@@ -85,7 +86,7 @@ impl<S: Stage> Control<S> {
             PreviewSet::NoRelease => return Err(refuse::not_found("the release was removed meanwhile")),
         };
         let many = served.len() > LOADED_MAX;
-        let kept = self.stand_up(key, &record, &activation, many, served.get(key))?;
+        let kept = self.stand_up(key, &record, &activation, many, served.get(key), Values::OfBefore)?;
         served.insert(key.clone(), kept);
         self.publish(&served);
         drop(served);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tombolo_api as api;
-use tombolo_model::{AppKey, Digest, Quotas, TenantName};
+use tombolo_model::{App, AppKey, Component, Digest, Limits, Quotas, TenantName};
 use tombolo_store::records::ReleaseRecord;
 
 use super::{Answer, Control};
@@ -102,5 +102,35 @@ impl<S: Stage> Control<S> {
         let kept = self.releases_max.load(Relaxed);
         // The one that is being added is kept, or it could not be activated.
         Ok(quotas.releases_max.map_or(kept, |max| kept.min(max as usize)).max(1))
+    }
+
+    /// What components of an app ask for that is above what their tenant has. What they get without asking is bounded by
+    /// that in any case.
+    pub(super) fn beyond(&self, tenant: &TenantName, app: &App) -> Answer<Vec<String>> {
+        let quotas = self.quotas(tenant)?.unwrap_or_else(|| self.config.quotas.clone());
+        let of = |limits: &Limits| {
+            [
+                limits.memory_bytes_max >> 20,
+                limits.concurrency_max.into(),
+                limits.outbound_connections_max.into(),
+            ]
+        };
+        let usual = of(&Limits::DEFAULT);
+        let most = [
+            quotas.memory_mib_max,
+            quotas.concurrency_max.map(u64::from),
+            quotas.outbound_connections_max.map(u64::from),
+        ];
+        let names = ["memory_mib_max", "concurrency_max", "outbound_connections_max"];
+        let asked = |component: &Component| {
+            let all = names.into_iter().zip(of(&component.limits)).zip(usual).zip(most);
+            let beyond = all.filter_map(|(((name, asked), usual), most)| {
+                let most = most.filter(|most| asked != usual && asked > *most)?;
+                let id = &component.id;
+                Some(format!("component `{id}`: `{name}` is {asked}, and its tenant has {most} for all"))
+            });
+            beyond.collect::<Vec<_>>()
+        };
+        Ok(app.components.values().flat_map(asked).collect())
     }
 }

@@ -5,19 +5,25 @@ use std::path::Path;
 use proptest::prelude::*;
 use tombolo_api::metrics::Metrics;
 use tombolo_api::{Activate, Preview, Split, TenantUsage};
+use tombolo_model::Release;
 use tombolo_model::release::ReleaseFile;
 use tombolo_store::{KeyValue, Namespace};
 
 use super::*;
-use crate::stage::{Printed, PrintedError, Wanted};
+use crate::stage::{Candidate, Printed, PrintedError, Wanted};
 
 /// A stage that serves nothing: a release is ready if every file of it is there.
-struct Nowhere;
+#[derive(Default)]
+struct Nowhere {
+    prepared: AtomicUsize,
+    forgets_nothing: AtomicBool,
+}
 
 impl Stage for Nowhere {
     type Prepared = Digest;
 
     fn prepare(&self, candidate: Candidate<'_>) -> Result<Digest, Vec<String>> {
+        self.prepared.fetch_add(1, Relaxed);
         match candidate.tree.join("a/one.txt").exists() {
             true => Ok(candidate.release),
             false => Err(vec!["a file is not there".to_owned()]),
@@ -51,7 +57,10 @@ impl Stage for Nowhere {
     }
 
     fn forget(&self, _: &AppKey) -> Result<(), StoreError> {
-        Ok(())
+        match self.forgets_nothing.load(Relaxed) {
+            false => Ok(()),
+            true => Err(StoreError::Closed),
+        }
     }
 }
 
@@ -64,7 +73,7 @@ fn open(folder: &Path, uploads_kept: Duration, quotas: Quotas) -> Control<Nowher
         quotas,
         uploads_kept,
     };
-    Control::open(config, Nowhere).unwrap()
+    Control::open(config, Nowhere::default()).unwrap()
 }
 
 const APPS: [&str; 3] = ["default/a", "default/b", "ada/a"];
@@ -320,6 +329,26 @@ fn what_comes_is_counted_before_it_is_there() {
     // What was sent again is there once.
     assert_eq!(send(&control, &other, b"one more").unwrap(), Digest::of(b"one more"));
     assert_eq!(control.uploads.bytes(&other), 4096);
+}
+
+/// Part of what it kept may be gone: what it has of its stores from before is refused there.
+#[test]
+fn an_app_that_cannot_be_removed_is_made_ready_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = open(folder.path(), Duration::from_secs(3600), Quotas::default());
+    let key = app(0);
+    send_all(&control, &key.tenant, 0);
+    let release = add(&control, &key, 0).unwrap();
+    control.activate(&key, &Activate { release, generation: 0, split: None, approve: false }).unwrap();
+    let prepared = || control.stage.prepared.load(Relaxed);
+    let before = prepared();
+    control.stage.forgets_nothing.store(true, Relaxed);
+    assert_eq!(control.remove_app(&key, true).unwrap_err().status, 500);
+    assert!(control.served().contains_key(&key), "it is served as before");
+    assert_eq!(prepared(), before + 1);
+    control.stage.forgets_nothing.store(false, Relaxed);
+    control.remove_app(&key, true).unwrap();
+    assert!(!control.served().contains_key(&key));
 }
 
 /// A release is code that somebody sent: what a disk made of it since is not served as that.

@@ -85,6 +85,10 @@ pub fn parse_given(
     read::app(&fields::Document { file, text }, given, profile)
 }
 
+/// What may stand for the value of a variable that is not known, so that the rest can be read. A value may be a word, an
+/// address or a part of one.
+pub const STAND_INS: [&str; 3] = ["1", "https://localhost", "localhost:1"];
+
 /// The variables that must be given values.
 ///
 /// # Errors

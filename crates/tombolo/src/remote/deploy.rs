@@ -106,10 +106,11 @@ impl Deploy {
             true => preview(&client, &name, &release, self.approve)?,
             false => release,
         };
-        let app = match self.no_activate || self.preview || (is_active && self.split.is_none()) {
-            true => app,
-            false => activate(&client, &app, &release, self.split, self.approve)?,
-        };
+        let app =
+            match self.no_activate || self.preview || (is_active && !app.is_stale && self.split.is_none()) {
+                true => app,
+                false => activate(&client, &app, &release, self.split, self.approve)?,
+            };
         if self.json {
             json(&Deployed { app, release }, to)?;
             return Ok(ExitCode::SUCCESS);
@@ -150,17 +151,13 @@ impl Deploy {
     }
 }
 
-/// What stands here for a value that only the node knows: what is sent does not depend on it. A value may be a word,
-/// an address or a part of one.
-const STAND_INS: &[&str] = &["1", "https://localhost", "localhost:1"];
-
 /// The app as it is written.
 fn read(mut source: Source, text: &str) -> Result<(Source, tombolo_model::App), Failure> {
     let required = manifest::required(&source.file().display().to_string(), text);
     let required = required.map_err(|error| Failure::new(error.to_string()).hint(error.hint))?;
     let mut first = None;
-    let known = |value: &&str| Known { value: (*value).to_owned(), behind: 0 };
-    for value in STAND_INS {
+    let known = |value: &str| Known { value: value.to_owned(), behind: 0 };
+    for value in manifest::STAND_INS {
         source = source.with_values(required.iter().map(|name| (name.clone(), known(value))).collect());
         match source.read() {
             Ok(app) => return Ok((source, app)),

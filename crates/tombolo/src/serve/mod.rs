@@ -103,6 +103,7 @@ impl Serve {
             compiler: compiler()?,
             gateway: GatewayConfig::DEFAULT,
             access_log: settings.access_log.clone(),
+            llm: settings.llm.clone(),
         };
         let environment = environment.clone();
         let log = self.log;

@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tombolo_model::Quotas;
 use tombolo_model::access_log::{AccessLogConfig, AccessLogTo};
 use tombolo_model::node_config::{self, CertificateFiles, NodeConfig, TlsConfig, domain};
 use tombolo_model::reach::PrivateNetworks;
+use tombolo_model::{LlmCompute, Quotas};
 use tombolo_node::{CertificatesError, PlatformSettings, certificates};
 
 use crate::access_log::AccessLogOptions;
@@ -88,6 +88,8 @@ pub(super) struct Settings {
     pub(super) tls: Option<Tls>,
     /// Where requests are written down.
     pub(super) access_log: Option<AccessLogConfig>,
+    /// Where language models are.
+    pub(super) llm: Option<LlmCompute>,
 }
 
 /// How clients come with TLS.
@@ -126,6 +128,7 @@ impl Options {
             quotas: file.quotas,
             tls: self.tls.settings(file.tls)?,
             access_log: self.access_log.config(file.access_log)?,
+            llm: file.llm,
         })
     }
 }
@@ -204,6 +207,7 @@ impl Settings {
         keep("uploads_kept_s", &mut self.uploads_kept, &running.uploads_kept, &mut kept);
         keep("quotas", &mut self.quotas, &running.quotas, &mut kept);
         keep("access_log", &mut self.access_log, &running.access_log, &mut kept);
+        keep("llm_compute", &mut self.llm, &running.llm, &mut kept);
         match (&mut self.tls, &running.tls) {
             (Some(asked), Some(running)) => keep("tls.listen", &mut asked.listen, &running.listen, &mut kept),
             // A listener comes, or goes.

@@ -3,7 +3,7 @@
 use tombolo_model::Digest;
 use tombolo_testkit::{Connection, Serving};
 
-use crate::{done, sandbox, written};
+use crate::{done, refused, sandbox, written};
 
 fn problem(answer: &tombolo_testkit::Response) -> String {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text());
@@ -87,6 +87,45 @@ fn a_release_that_cannot_be_served_is_refused_with_all_reasons() {
         404,
         "nothing was left of any of them"
     );
+}
+
+/// One deploy tells all that is to be done, whichever step of making it ready finds it.
+#[test]
+fn what_is_missing_unknown_undefined_or_above_a_quota_is_told_at_once() {
+    let sandbox = sandbox();
+    let (_node, _token) = Serving::first(&sandbox);
+    done(&sandbox, &["tenants", "quotas", "default", "--memory-mib", "64", "--concurrency", "8"]);
+    sandbox
+        .file("import.wat", r#"(component (import "acme:one/first@1.0.0" (instance (export "f" (func)))))"#);
+    sandbox.guest("web", "web.wasm");
+    sandbox.file(
+        "spin.toml",
+        "spin_manifest_version = 2\n[application]\nname = \"shop\"\n[variables]\nkey = { required = true }\n\
+         host = { required = true }\n[[trigger.http]]\nroute = \"/...\"\ncomponent = \"a\"\n[[trigger.http]]\n\
+         route = \"/b\"\ncomponent = \"b\"\n[component.a]\nsource = \"import.wat\"\n\
+         [component.a.tool.tombolo]\nmemory_mib_max = 512\n[component.b]\nsource = \"web.wasm\"\n\
+         key_value_stores = [\"elsewhere\"]\nallowed_outbound_hosts = [\"https://{{ host }}\"]\n\
+         [component.b.variables]\nkey = \"{{ key }}\"\n[component.b.tool.tombolo]\nconcurrency_max = 9\n",
+    );
+    let told = refused(&sandbox, &["deploy"]);
+    for reason in [
+        "variable `key` has no value: set it with `tombolo variables set shop key`",
+        "variable `host` has no value",
+        "component `a`: `memory_mib_max` is 512, and its tenant has 64 for all",
+        "component `b`: `concurrency_max` is 9, and its tenant has 8 for all",
+        "it imports what is not there: acme:one/first@1.0.0",
+        "elsewhere",
+    ] {
+        assert!(told.contains(reason), "{reason} is not in: {told}");
+    }
+    for name in ["key", "host"] {
+        done(&sandbox, &["variables", "set", "shop", name, "x"]);
+    }
+    let told = refused(&sandbox, &["deploy"]);
+    assert!(!told.contains("has no value") && told.contains("memory_mib_max"), "{told}");
+    done(&sandbox, &["tenants", "quotas", "default", "--usual"]);
+    let told = refused(&sandbox, &["deploy"]);
+    assert!(!told.contains("for all") && told.contains("acme:one") && told.contains("elsewhere"), "{told}");
 }
 
 #[test]

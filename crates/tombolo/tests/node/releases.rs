@@ -223,6 +223,37 @@ fn variables_are_sealed_and_hold_from_the_next_activation_on() {
     assert!(refused(&sandbox, &["variables", "set", "app", "No-Name", "x"]).contains("lower_snake"));
 }
 
+/// A secret that was changed is meant to be used: by the release that is active as well, and not before it is asked for.
+#[test]
+fn a_changed_variable_holds_once_the_app_is_deployed_or_promoted_again() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    sandbox.guest("spin-5", "app.wasm");
+    sandbox.file(
+        "spin.toml",
+        "spin_manifest_version = 2\n[application]\nname = \"app\"\n[variables]\nkey = { required = true }\n\
+         [[trigger.http]]\nroute = \"/...\"\ncomponent = \"app\"\n[component.app]\nsource = \"app.wasm\"\n\
+         [component.app.variables]\nkey = \"{{ key }}\"\n",
+    );
+    let set = |value: &str| done(&sandbox, &["variables", "set", "app", "key", value]);
+    let seen = || node.get("app.localhost", "/variable?key").text();
+    let is_stale = || asked(&node, &token, "/v1/apps/app")["is_stale"].as_bool().unwrap();
+    set("first");
+    done(&sandbox, &["deploy"]);
+    assert!(seen().contains("first") && !is_stale());
+    set("second");
+    assert!(seen().contains("first") && is_stale());
+    // A release shown beside it has the new one, and changes nothing for the others.
+    done(&sandbox, &["deploy", "--preview"]);
+    assert!(node.get("r1---app.localhost", "/variable?key").text().contains("first"), "it is the active one");
+    assert!(seen().contains("first"));
+    done(&sandbox, &["deploy"]);
+    assert!(seen().contains("second") && !is_stale(), "{}", seen());
+    set("third");
+    done(&sandbox, &["promote", "app", "1"]);
+    assert!(seen().contains("third"), "{}", seen());
+}
+
 #[test]
 fn the_oldest_releases_go_and_those_in_use_stay() {
     let sandbox = sandbox();

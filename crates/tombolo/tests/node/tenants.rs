@@ -1,5 +1,6 @@
 //! What a token is good for: every path of the interface, from the document that describes it.
 
+use tombolo_model::{Digest, Release};
 use tombolo_testkit::{Sandbox, Serving};
 
 use crate::{asked, done, sandbox, written};
@@ -21,50 +22,140 @@ fn token(sandbox: &Sandbox, arguments: &[&str]) -> String {
     done(sandbox, &all).trim().to_owned()
 }
 
-/// A body that would do something, for those that take one.
-fn body(method: &str, path: &str) -> Option<&'static str> {
-    let digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    match (method, path) {
-        ("PUT", "/v1/blobs/{digest}") => Some("abc"),
-        ("POST", "/v1/blobs/missing") => Some(r#"{"digests":[]}"#),
-        ("PUT", "/v1/apps/{app}/active") => {
-            assert_eq!(digest, tombolo_model::Digest::of(b"abc").to_string());
-            Some(
-                r#"{"release":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","generation":1}"#,
-            )
-        }
-        ("PUT", "/v1/apps/{app}/variables/{name}") => Some(r#"{"value":"x"}"#),
-        ("PUT", "/v1/apps/{app}/previews/{digest}") => Some("{}"),
-        ("PUT", "/v1/tenants/{tenant}/quotas") => Some(r#"{"apps_max":0}"#),
-        ("PUT", _) => Some(""),
-        ("POST", "/v1/tokens") => Some(r#"{"name":"x","scope":"tenant","tenant":"ada"}"#),
-        _ => None,
-    }
+/// What there is of a tenant, by its names: all that the paths of the interface are about.
+struct There {
+    tenant: &'static str,
+    /// A token of it.
+    token: String,
+    /// Its id.
+    id: String,
+    /// A release that its app does not serve, and how often what it serves was changed.
+    release: String,
+    generation: u64,
+    /// One that nobody sent yet.
+    document: String,
 }
 
-fn filled(path: &str) -> String {
-    path.replace("{app}", "shop")
-        .replace("{tenant}", "ada")
-        .replace("{digest}", &tombolo_model::Digest::of(b"abc").to_string())
-        .replace("{domain}", "shop.example")
-        .replace("{store}", "default")
-        .replace("{key}", "greeting")
-        .replace("{name}", "greeting")
-        .replace("{id}", "000000000000")
+impl There {
+    /// Makes sure that all of it is there, whatever was removed.
+    fn of(sandbox: &Sandbox, node: &Serving, admin: &str, tenant: &'static str) -> Self {
+        let run = |arguments: &[&str]| done(sandbox, &[arguments, &["--tenant", tenant]].concat());
+        sandbox.guest("kv", "kv.wasm");
+        for version in ["1", "2"] {
+            sandbox.file(
+                "spin.toml",
+                format!(
+                    "spin_manifest_version = 2\n[application]\nname = \"shop\"\nversion = \"{version}\"\n\
+                     [[trigger.http]]\nroute = \"/...\"\ncomponent = \"kv\"\n[component.kv]\n\
+                     source = \"kv.wasm\"\nkey_value_stores = [\"default\"]\n"
+                ),
+            );
+            run(if version == "1" { &["deploy"] } else { &["deploy", "--preview"] });
+        }
+        run(&["variables", "set", "shop", "greeting", "its_own"]);
+        run(&["kv", "set", "shop", "greeting", "its_own"]);
+        run(&["domains", "shop", "add", &format!("{tenant}.example")]);
+        let sent = node.order("PUT", &Self::blob(tenant), admin, Some("abc"));
+        assert!(matches!(sent.status, 200 | 201), "{}", sent.text());
+        let token = token(sandbox, &[&format!("{tenant}s"), "--scope", "tenant", "--for", tenant]);
+        let listed = asked(node, admin, "/v1/tokens");
+        let own = listed.as_array().unwrap().iter().rfind(|it| it["name"] == format!("{tenant}s")).unwrap();
+        let shop = asked(node, admin, &format!("/v1/apps/shop?tenant={tenant}"));
+        let releases = asked(node, admin, &format!("/v1/apps/shop/releases?tenant={tenant}"));
+        let release = releases.as_array().unwrap().iter().find(|it| it["version"] == "2").unwrap();
+        let manifest = "spin_manifest_version = 2\n[application]\nname = \"shop\"\n[[trigger.http]]\n\
+                        route = \"/...\"\nstatic_response = { status_code = 200, body = \"x\" }\n";
+        let unsent = Release { manifest: manifest.to_owned(), profile: None, files: [].into() };
+        Self {
+            tenant,
+            token,
+            id: own["id"].as_str().unwrap().to_owned(),
+            release: release["digest"].as_str().unwrap().to_owned(),
+            generation: shop["generation"].as_u64().unwrap(),
+            document: String::from_utf8(unsent.document()).unwrap(),
+        }
+    }
+
+    fn blob(tenant: &str) -> String {
+        format!("/v1/blobs/{}?tenant={tenant}", Digest::of(b"abc"))
+    }
+
+    /// A path about it, without a question.
+    fn path(&self, path: &str) -> String {
+        let digest = match path {
+            "/v1/blobs/{digest}" => Digest::of(b"abc").to_string(),
+            "/v1/apps/{app}/releases/{digest}" => Digest::of(self.document.as_bytes()).to_string(),
+            _ => self.release.clone(),
+        };
+        path.replace("{app}", "shop")
+            .replace("{tenant}", self.tenant)
+            .replace("{digest}", &digest)
+            .replace("{domain}", &format!("{}.example", self.tenant))
+            .replace("{store}", "default")
+            .replace("{key}", "greeting")
+            .replace("{name}", "greeting")
+            .replace("{id}", &self.id)
+    }
+
+    /// A body that does something, for those that take one.
+    fn body(&self, method: &str, path: &str) -> Option<String> {
+        let Self { release, generation, tenant, .. } = self;
+        Some(match (method, path) {
+            ("PUT", "/v1/blobs/{digest}") => "abc".to_owned(),
+            ("POST", "/v1/blobs/missing") => r#"{"digests":[]}"#.to_owned(),
+            ("PUT", "/v1/apps/{app}/releases/{digest}") => self.document.clone(),
+            ("PUT", "/v1/apps/{app}/active") => {
+                format!(r#"{{"release":"{release}","generation":{generation}}}"#)
+            }
+            ("PUT", "/v1/apps/{app}/variables/{name}") => r#"{"value":"x"}"#.to_owned(),
+            ("PUT", "/v1/apps/{app}/previews/{digest}") => "{}".to_owned(),
+            ("PUT", "/v1/tenants/{tenant}/quotas") => r#"{"apps_max":0}"#.to_owned(),
+            ("PUT", _) => String::new(),
+            ("POST", "/v1/tokens") => format!(r#"{{"name":"x","scope":"tenant","tenant":"{tenant}"}}"#),
+            _ => return None,
+        })
+    }
 }
 
 #[test]
 fn nothing_is_told_without_a_token() {
     let sandbox = sandbox();
-    let (node, _) = Serving::first(&sandbox);
+    let (node, admin) = Serving::first(&sandbox);
+    let there = There::of(&sandbox, &node, &admin, "ada");
     let all = every_path(&node);
     assert!(all.len() > 18, "{all:?}");
     for (method, path) in all {
         for token in ["", "tbl_0000000000000000000000000000000000000000000000000000000000000000"] {
-            let answer = node.order(&method, &filled(&path), token, body(&method, &path));
+            let body = there.body(&method, &path);
+            let answer = node.order(&method, &there.path(&path), token, body.as_deref());
             assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text());
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         }
+    }
+}
+
+/// What only admins may.
+const ADMINS: [(&str, &str); 3] = [
+    ("PUT", "/v1/tenants/{tenant}/quotas"),
+    ("DELETE", "/v1/tenants/{tenant}/quotas"),
+    ("PUT", "/v1/apps/{app}/domains/{domain}"),
+];
+
+/// Without this the next test would find that nobody may what nobody can.
+#[test]
+fn a_tenants_token_does_of_its_own_what_every_path_is_for() {
+    let sandbox = sandbox();
+    let (node, admin) = Serving::first(&sandbox);
+    for (method, path) in every_path(&node) {
+        let ada = There::of(&sandbox, &node, &admin, "ada");
+        let at = match (method.as_str(), path.as_str()) {
+            ("DELETE", "/v1/apps/{app}") => format!("{}?tenant=ada&with_data=true", ada.path(&path)),
+            _ => format!("{}?tenant=ada", ada.path(&path)),
+        };
+        let answer = node.order(&method, &at, &ada.token, ada.body(&method, &path).as_deref());
+        let is_admins = ADMINS.contains(&(method.as_str(), path.as_str()));
+        let expected = if is_admins { 403..=403 } else { 200..=204 };
+        assert!(expected.contains(&answer.status), "{method} {at}: {} {}", answer.status, answer.text());
     }
 }
 
@@ -72,34 +163,48 @@ fn nothing_is_told_without_a_token() {
 fn a_tenants_token_sees_and_changes_nothing_of_another_tenant() {
     let sandbox = sandbox();
     let (node, admin) = Serving::first(&sandbox);
-    written(&sandbox, "one");
-    done(&sandbox, &["deploy", "--tenant", "ada"]);
-    done(&sandbox, &["variables", "set", "shop", "adas_own", "x", "--tenant", "ada"]);
-    assert_eq!(node.get("shop--ada.localhost", "/").text(), "one");
-    let before = asked(&node, &admin, "/v1/apps/shop?tenant=ada");
-    for scope in ["tenant", "read"] {
-        let bob = token(&sandbox, &["bob", "--scope", scope, "--for", "bob"]);
+    let ada = There::of(&sandbox, &node, &admin, "ada");
+    let all = || {
+        let of = |path: &str| node.order("GET", path, &admin, None).text();
+        ["", "/releases", "/variables", "/key-value/default"]
+            .map(|what| of(&format!("/v1/apps/shop{what}?tenant=ada")))
+    };
+    let before = all();
+    let scopes: [&[&str]; 3] = [&["tenant"], &["read"], &["deploy", "--app", "shop"]];
+    for scope in scopes {
+        let bob = token(&sandbox, &[&["bob", "--for", "bob", "--scope"], scope].concat());
         for (method, path) in every_path(&node) {
-            let named = format!("{}?tenant=ada", filled(&path));
             // Without a tenant in its path, an app is the token's own tenant's.
-            for path_and_query in [named, filled(&path)] {
-                let answer = node.order(&method, &path_and_query, &bob, body(&method, &path));
+            for at in [format!("{}?tenant=ada", ada.path(&path)), ada.path(&path)] {
+                let answer = node.order(&method, &at, &bob, ada.body(&method, &path).as_deref());
                 let text = answer.text();
-                let told = !["adas_own", "shop--ada"].iter().any(|own| text.contains(own));
-                assert!(told, "{method} {path_and_query} tells: {text}");
-                if path_and_query.contains("tenant=ada")
-                    && !path.starts_with("/v1/tokens")
-                    && path != "/v1/tenants"
-                {
-                    assert!(matches!(answer.status, 403 | 404), "{method} {path_and_query}: {text}");
+                let told = ["its_own", "ada.example", "shop--ada", &ada.id, &ada.release];
+                // What it asked itself is in its own log.
+                let is_log = path == "/v1/audit";
+                let told = told.iter().find(|own| !is_log && text.contains(**own) && !at.contains(**own));
+                assert!(told.is_none(), "{method} {at} tells {told:?}: {text}");
+                // Lists are of what a token may see, whatever is asked.
+                let is_list = method == "GET" && matches!(path.as_str(), "/v1/tokens" | "/v1/tenants");
+                if at.contains("ada") && !is_list {
+                    assert!(matches!(answer.status, 403 | 404), "{method} {at}: {} {text}", answer.status);
+                }
+                if is_list {
+                    assert!(!text.contains("ada"), "{method} {at}: {text}");
                 }
             }
         }
-        let own = asked(&node, &bob, "/v1/apps");
-        assert_eq!(own, serde_json::json!([]));
+        let of_bob = |list: &str, field: &str| {
+            let list = asked(&node, &bob, list);
+            assert!(list.as_array().unwrap().iter().all(|it| it[field] == "bob"), "{list}");
+        };
+        of_bob("/v1/apps", "tenant");
+        // It takes a token for the whole tenant.
+        if scope.len() == 1 {
+            of_bob("/v1/audit", "who");
+        }
     }
-    assert_eq!(asked(&node, &admin, "/v1/apps/shop?tenant=ada"), before);
-    assert_eq!(asked(&node, &admin, "/v1/apps/shop/variables?tenant=ada"), serde_json::json!(["adas_own"]));
+    assert_eq!(all(), before);
+    assert_eq!(node.order("GET", "/v1/apps", &ada.token, None).status, 200, "nobody revoked it");
 }
 
 #[test]
