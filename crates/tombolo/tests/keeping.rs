@@ -45,6 +45,14 @@ fn every_operation_of_the_asynchronous_interface_holds() {
 }
 
 #[test]
+fn wasi_config_tells_the_variables_of_a_component() {
+    let sandbox = with_store("kv", "[component.app.variables]\nregion = \"eu\"\nlevel = \"info\"");
+    let up = Up::start(&sandbox, &[]);
+    let told = r#"Some("eu") None None [("level", "info"), ("region", "eu")]"#;
+    assert_eq!(up.get("/config").text(), told, "{}", up.said("Listening"));
+}
+
+#[test]
 fn without_a_grant_no_store_opens_and_no_file_is_made() {
     let sandbox = with_store("kv", "");
     let up = Up::start(&sandbox, &[]);

@@ -96,6 +96,11 @@ cells!(
 );
 
 #[test]
+fn javascript_2_llm() {
+    llm("js-2");
+}
+
+#[test]
 fn python_3_llm() {
     llm("py-3");
 }
@@ -108,3 +113,13 @@ fn python_5_llm() {
 cells!(javascript_2_messages, "js-2-messages": redis_trigger by redis_trigger("app/app: "));
 cells!(python_3_messages, "py-3-messages": redis_trigger by redis_trigger("app/app: "));
 cells!(python_5_messages, "py-5-messages": redis_trigger by redis_trigger("app/app: "));
+
+/// The table says what is tested: each cell is a test.
+#[test]
+fn the_cells_of_the_page_are_tests() {
+    tombolo_testkit::cells::name_tests(
+        include_str!("../../../docs/spin.md"),
+        Some("scripted"),
+        &["llm", "scripted"],
+    );
+}

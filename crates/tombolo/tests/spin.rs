@@ -136,3 +136,9 @@ fn two_handlers_are_one_too_many() {
     let named = format!("it exports more than one HTTP handler, expected one: {one}, {two}");
     assert!(refused.code == Some(1) && refused.stderr.contains(&named), "{}", refused.stderr);
 }
+
+/// The table says what is tested: each cell is a test.
+#[test]
+fn the_cells_of_the_page_are_tests() {
+    tombolo_testkit::cells::name_tests(include_str!("../../../docs/spin.md"), None, &["llm", "scripted"]);
+}

@@ -1,6 +1,7 @@
 //! Every operation of Spin's and WASI's synchronous key-value interfaces, checked from the inside.
 //!
 //! `GET /` runs all checks and answers `ok`; `GET /denied` opens stores and answers how that went;
+//! `GET /config` answers what `wasi:config` tells of the app's variables;
 //! `GET /late` writes to the store after the last byte of its answer, `GET /seen` says whether it did.
 
 mod bindings {
@@ -8,8 +9,13 @@ mod bindings {
         inline: "package tombolo:guest; world imports {
             import fermyon:spin/key-value@2.0.0;
             include wasi:keyvalue/imports@0.2.0-draft2;
+            include wasi:config/imports@0.2.0-draft-2024-09-27;
         }",
-        path: ["../../wit/fermyon-spin@2.0.0", "../../wit/wasi-keyvalue@0.2.0-draft2"],
+        path: [
+            "../../wit/fermyon-spin@2.0.0",
+            "../../wit/wasi-keyvalue@0.2.0-draft2",
+            "../../wit/wasi-config@0.2.0-draft-2024-09-27",
+        ],
         world: "tombolo:guest/imports",
         generate_all,
     });
@@ -18,6 +24,7 @@ mod bindings {
 use std::convert::Infallible;
 
 use bindings::fermyon::spin::key_value::Store;
+use bindings::wasi::config::store as config;
 use bindings::wasi::keyvalue::atomics::{self, Cas, CasError};
 use bindings::wasi::keyvalue::{batch, store};
 use futures_lite::stream::unfold;
@@ -32,6 +39,14 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         "/seen" => format!("{}", Store::open("default").unwrap().exists("late").unwrap()),
         "/large" => format!("{:?}", Store::open("default").unwrap().set("large", &vec![7; 4 << 20])),
         "/forget" => format!("{:?}", Store::open("default").unwrap().delete("late")),
+        "/config" => {
+            let (region, nothing) = (config::get("region").unwrap(), config::get("nothing").unwrap());
+            format!(
+                "{region:?} {nothing:?} {:?} {:?}",
+                config::get("No-Name").unwrap(),
+                config::get_all().unwrap()
+            )
+        }
         "/denied" => format!("{:?} {:?}", Store::open("default").err(), Store::open("other").err()),
         path => {
             let place = if path == "/redis" { Place::Redis } else { Place::Embedded };

@@ -47,10 +47,14 @@ impl Written {
     }
 }
 
+/// What dependencies of a component inherit that do not say it themselves.
+pub(super) fn usually_inherited(component: &Fields<'_>) -> Result<Inherited, ManifestError> {
+    let all = component.flag("dependencies_inherit_configuration")?.unwrap_or(false);
+    Ok(if all { Inherited::all() } else { Inherited::default() })
+}
+
 /// `dependencies` of a component, or of one of its profiles.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Vec<Written>, ManifestError> {
-    let all = fields.flag("dependencies_inherit_configuration")?.unwrap_or(false);
-    let usual = || if all { Inherited::all() } else { Inherited::default() };
+pub(super) fn read(fields: &Fields<'_>, usual: &Inherited) -> Result<Vec<Written>, ManifestError> {
     let Some(table) = fields.table("dependencies")? else { return Ok(Vec::new()) };
     let mut found = Vec::<Written>::new();
     for (key, value) in table.entries() {
@@ -61,7 +65,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Vec<Written>, ManifestError> {
                 format!("`{name}` and `{other}` may mean the same import: say of each which it answers");
             return Err(table.error(key.span, message));
         }
-        let written = one(&table, &key, value, name, usual())?;
+        let written = one(&table, &key, value, name, usual.clone())?;
         found.push(written);
     }
     Ok(found)

@@ -9,6 +9,7 @@ use super::dependencies::{self, Written};
 use super::fields::Fields;
 use super::read;
 use super::variables::Values;
+use crate::Inherited;
 use crate::app::{Build, Component, Source};
 
 /// What a profile says of a component, in place of what the component says.
@@ -39,13 +40,14 @@ impl<'a> Profiles<'a> {
     pub(super) fn apply(
         &mut self,
         fields: &Fields<'_>,
+        inherited: &Inherited,
         component: &mut Component,
         written: &mut Vec<Written>,
     ) -> Result<(), ManifestError> {
         let Some(profiles) = fields.table("profile")? else { return Ok(()) };
         for (name, value) in profiles.entries() {
             let table = profiles.entry_table(name.value, value)?;
-            let over = read_one(&table)?;
+            let over = read_one(&table, inherited)?;
             self.known.insert(name.value.to_owned());
             if self.chosen != Some(name.value) {
                 continue;
@@ -77,7 +79,7 @@ impl<'a> Profiles<'a> {
     }
 }
 
-fn read_one(table: &Fields<'_>) -> Result<Override, ManifestError> {
+fn read_one(table: &Fields<'_>, inherited: &Inherited) -> Result<Override, ManifestError> {
     let source = table.get("source").is_some().then(|| read::source(table)).transpose()?;
     let environment = read::environment(table)?;
     let commands = match table.table("build")? {
@@ -88,7 +90,7 @@ fn read_one(table: &Fields<'_>) -> Result<Override, ManifestError> {
         }
         None => None,
     };
-    let dependencies = dependencies::read(table)?;
+    let dependencies = dependencies::read(table, inherited)?;
     table.done()?;
     Ok(Override { source, environment, commands, dependencies })
 }
@@ -142,6 +144,25 @@ mod tests {
         let small = component("a", Some("small"));
         assert_eq!((path(&small), &*small.environment["LEVEL"]), ("a.wasm".into(), "info"));
         assert_eq!(path(&component("b", Some("debug"))), "b.wasm");
+    }
+
+    /// A component says once what all its dependencies inherit, those of its profiles too.
+    #[test]
+    fn dependencies_of_a_profile_inherit_what_the_component_says() {
+        let text = "spin_manifest_version = 2\n[application]\nname = \"a\"\n[component.a]\nsource = \"a.wasm\"\n\
+            dependencies_inherit_configuration = true\n[component.a.profile.debug.dependencies]\n\
+            one = { component = \"b\" }\n[component.b]\nsource = \"b.wasm\"\n";
+        let read = |text: &str| parse_given("spin.toml", text, &Given::default(), Some("debug"));
+        let app = read(text).unwrap();
+        let dependencies = &app.components[&"a".parse().unwrap()].dependencies;
+        assert_eq!(dependencies[0].inherited, Inherited::all());
+        let of_profile = text.replace("dependencies_inherit_configuration = true\n", "").replace(
+            "[component.a.profile.debug.dependencies]",
+            "[component.a.profile.debug]\ndependencies_inherit_configuration = true\n\
+             [component.a.profile.debug.dependencies]",
+        );
+        let refused = read(&of_profile).unwrap_err().to_string();
+        assert!(refused.contains("dependencies_inherit_configuration"), "{refused}");
     }
 
     #[test]

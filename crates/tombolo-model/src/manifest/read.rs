@@ -155,8 +155,9 @@ impl Components<'_> {
     /// One `[component.<id>]`.
     fn component(&mut self, fields: &Fields<'_>, id: ComponentId) -> Result<Component, ManifestError> {
         let mut component = component(fields, id.clone(), self.variables, self.defaults)?;
-        let mut written = dependencies::read(fields)?;
-        self.profiles.apply(fields, &mut component, &mut written)?;
+        let inherited = dependencies::usually_inherited(fields)?;
+        let mut written = dependencies::read(fields, &inherited)?;
+        self.profiles.apply(fields, &inherited, &mut component, &mut written)?;
         fields.done()?;
         self.written.insert(id, written);
         Ok(component)

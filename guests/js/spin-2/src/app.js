@@ -1,5 +1,5 @@
 // An app as it is written against JavaScript's spin-sdk 2: one path for each interface, each answers `ok`.
-import { Kv, Mqtt, Mysql, Postgres, Redis, Sqlite, Variables } from "@fermyon/spin-sdk";
+import { Kv, Llm, Mqtt, Mysql, Postgres, Redis, Sqlite, Variables } from "@fermyon/spin-sdk";
 
 addEventListener("fetch", (event) => event.respondWith(handle(event.request)));
 
@@ -19,6 +19,9 @@ async function handle(request) {
       break;
     case "/sqlite":
       sqlite();
+      break;
+    case "/llm":
+      llm();
       break;
     case "/redis":
       redis(query);
@@ -102,6 +105,12 @@ function sqlite() {
   same(found, { columns: ["id", "text", "data"], rows: [{ id: 1, text: "one", data: [0, 1] }] });
   refused("io", () => database.execute("SELEC", []));
   refused("no-such-database", () => Sqlite.open("other"));
+}
+
+function llm() {
+  const answer = Llm.infer("llama2-chat", "Say it.");
+  same([answer.text, answer.usage.promptTokenCount], ["It is said.", 9]);
+  refused("model-not-supported", () => Llm.infer("other", "Say it."));
 }
 
 function redis(address) {
