@@ -82,10 +82,15 @@ pub(super) async fn part(body: &mut Body) -> Result<Option<Bytes>, Problem> {
 
 /// A body, all of it.
 pub(super) async fn whole(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    let too_large = || refuse::too_large(format!("the body has more than {bytes_max} bytes"));
+    // Where its length is said, nobody waits for it to come.
+    if http_body::Body::size_hint(&body).lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
     let mut bytes = BytesMut::new();
     while let Some(part) = part(&mut body).await? {
         if bytes.len() + part.len() > bytes_max {
-            return Err(refuse::too_large(format!("the body has more than {bytes_max} bytes")));
+            return Err(too_large());
         }
         bytes.extend_from_slice(&part);
     }

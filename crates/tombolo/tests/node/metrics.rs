@@ -122,6 +122,60 @@ fn what_prometheus_is_told_is_what_happened() {
 }
 
 /// More guests compute than there are cores: those that wait are told, and are no longer when they have gone.
+/// What guests ask of others, and what they keep.
+#[test]
+fn requests_to_other_hosts_and_stores_are_counted() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    sandbox.web_app("");
+    done(&sandbox, &["deploy"]);
+    for _ in 0..2 {
+        let told = node.get("app.localhost", "/fetch?url=http://127.0.0.1:1/").text();
+        assert!(
+            told.contains("HttpRequestDenied") || told.contains("HTTP-request-denied"),
+            "it was granted none: {told}"
+        );
+    }
+    sandbox.guest("kv", "kv.wasm");
+    sandbox.file(
+        "spin.toml",
+        "spin_manifest_version = 2\n[application]\nname = \"keeps\"\n[[trigger.http]]\nroute = \"/...\"\n\
+         component = \"kv\"\n[component.kv]\nsource = \"kv.wasm\"\nkey_value_stores = [\"default\"]\n",
+    );
+    done(&sandbox, &["deploy"]);
+    assert_eq!(node.get("keeps.localhost", "/large").text(), "Ok(())");
+    let told = scraped(&node, &token, 3.0);
+    assert_eq!(told.sum("tombolo_outbound_requests_total", &["app=\"app\""]), 2.0);
+    assert_eq!(told.sum("tombolo_outbound_requests_total", &["app=\"keeps\""]), 0.0);
+    assert!(told.sum("tombolo_tenant_store_bytes", &["tenant=\"default\""]) > 4e6);
+    assert_eq!(told.sum("tombolo_build_info", &[]), 1.0);
+}
+
+/// A node with many apps starts without their code: who comes first waits for it, which is counted.
+#[test]
+fn requests_that_find_their_code_not_in_memory_are_counted() {
+    let sandbox = sandbox();
+    let (node, token) = Serving::first(&sandbox);
+    sandbox.web_app("");
+    done(&sandbox, &["deploy"]);
+    assert_eq!(node.get("app.localhost", "/").status, 200);
+    assert_eq!(
+        scraped(&node, &token, 1.0).sum("tombolo_code_loads_total", &[]),
+        0.0,
+        "it was made ready with it"
+    );
+    written(&sandbox, "one");
+    for number in 0..33 {
+        done(&sandbox, &["deploy", "--name", &format!("shop-{number}")]);
+    }
+    drop(node);
+    let node = Serving::start(&sandbox);
+    for _ in 0..2 {
+        assert_eq!(node.get("app.localhost", "/").status, 200);
+    }
+    assert_eq!(scraped(&node, &token, 2.0).sum("tombolo_code_loads_total", &["app=\"app\""]), 1.0);
+}
+
 #[test]
 fn guests_that_wait_for_a_core_are_counted() {
     let sandbox = sandbox();
