@@ -259,7 +259,14 @@ fn inspect_says_what_an_app_comes_to() {
         [variables]
         region = { required = true }
         token = { default = "hunter2", secret = true }
-        kind = { default = "small" }
+        kind = { default = "small", description = "How large" }
+        [[trigger.http]]
+        route = "/old"
+        static_response = { status_code = 410, headers = { x-why = "moved" }, body = "gone" }
+        [[trigger.http]]
+        route = "/tool"
+        component = "auth"
+        executor = { type = "wagi", argv = "tool ${ARGS}" }
         [[trigger.http]]
         route = "/..."
         component = "cart"
@@ -269,6 +276,7 @@ fn inspect_says_what_an_app_comes_to() {
         component = "cart"
         [component.cart]
         source = "cart.wasm"
+        build = { command = "make", workdir = "src", watch = ["**/*.c"] }
         variables = { key = "{{ token }}", kind = "{{ kind }}" }
         key_value_stores = ["default"]
         allowed_outbound_hosts = ["https://{{ region }}.example.com"]
@@ -286,7 +294,9 @@ fn inspect_says_what_an_app_comes_to() {
         "  redis orders at redis://…@{{ region }}.example.com:6379: cart\n",
         "  region has no value yet: SPIN_VARIABLE_REGION\n",
         "  token is secret\n",
-        "  kind = \"small\"\n",
+        "  kind = \"small\" (How large)\n",
+        "  http /old: always 410\n",
+        "  http /tool: auth, as CGI: tool ${ARGS}\n",
         "component cart: app/cart.wasm (sha256:",
         "a:b/c@1.0.0: app/c.wasm (not here yet), inherits files\n",
         "allowed_outbound_hosts: https://{{ region }}.example.com\n",
@@ -301,6 +311,10 @@ fn inspect_says_what_an_app_comes_to() {
     assert_eq!(json["variables"][1]["is_missing"], true);
     assert_eq!(json["components"][1]["dependencies"][0]["inherits"][0], "files");
     assert_eq!(json["tools"]["lint"]["level"], "high");
+    assert_eq!(json["components"][1]["build_workdir"], "src");
+    assert_eq!(json["components"][1]["build_watch"][0], "**/*.c");
+    let always = serde_json::json!({ "status": 410, "headers": [["x-why", "moved"]], "body": "gone" });
+    assert!(json["triggers"].as_array().unwrap().iter().any(|it| it["response"] == always), "{json}");
     let refused = sandbox.tombolo(&["inspect", "nowhere/spin.toml"]);
     assert_eq!((refused.code, refused.stderr.contains("cannot read `nowhere/spin.toml`")), (Some(1), true));
 }

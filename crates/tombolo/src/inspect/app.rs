@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 use tombolo_model::manifest::Given;
 use tombolo_model::{
-    App, Component, Configuration, Digest, Inherited, Middleware, Part, Source as Code, manifest,
+    App, Component, Configuration, Digest, Executor, Inherited, Middleware, Part, Source as Code, manifest,
 };
 
 use super::list;
@@ -38,6 +39,8 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 struct Variable {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
     /// What it has; never of a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
@@ -57,8 +60,22 @@ struct Trigger {
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
     leads_to: String,
+    /// The arguments of a program that answers as CGI has it; absent for other components.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wagi: Option<Vec<String>>,
+    /// What is always answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Response>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     middleware: Vec<Composed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Response {
+    status: u16,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<[String; 2]>,
+    body: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,7 +90,14 @@ struct Reported {
     grants: BTreeMap<&'static str, Vec<String>>,
     isolation: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<Value>,
+    /// The commands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     build: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build_workdir: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    build_watch: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tools: BTreeMap<String, Value>,
 }
@@ -127,6 +151,7 @@ impl Report {
             },
             is_secret: variable.is_secret,
             is_missing: variable.default.is_none() && !given.contains_key(&name),
+            description: variable.description,
             name,
         });
         let seen = View { root, stands: &stands };
@@ -159,21 +184,26 @@ fn stand_in(name: &str) -> String {
 
 impl Variable {
     fn line(&self) -> String {
-        let Self { name, value, is_secret, is_missing } = self;
+        let Self { name, value, is_secret, is_missing, description } = self;
+        let description = description.iter().map(|text| format!(" ({text})")).collect::<String>();
         match (value, is_secret, is_missing) {
-            (_, _, true) => format!("{name} has no value yet: SPIN_VARIABLE_{}", name.to_uppercase()),
-            (_, true, _) => format!("{name} is secret"),
-            (value, ..) => format!("{name} = {:?}", value.as_deref().unwrap_or_default()),
+            (_, _, true) => {
+                format!("{name} has no value yet: SPIN_VARIABLE_{}{description}", name.to_uppercase())
+            }
+            (_, true, _) => format!("{name} is secret{description}"),
+            (value, ..) => format!("{name} = {:?}{description}", value.as_deref().unwrap_or_default()),
         }
     }
 }
 
 impl Trigger {
     fn line(&self) -> String {
-        let Self { kind, on, address, leads_to, middleware } = self;
+        let Self { kind, on, address, leads_to, middleware, wagi, response: _ } = self;
         let address = address.iter().map(|address| format!(" at {address}")).collect::<String>();
         let before = middleware.iter().map(|it| format!("{} > ", it.whom())).collect::<String>();
-        format!("{kind} {}{address}: {before}{leads_to}", on.as_deref().unwrap_or("(private)"))
+        let how =
+            wagi.iter().map(|arguments| format!(", as CGI: {}", arguments.join(" "))).collect::<String>();
+        format!("{kind} {}{address}: {before}{leads_to}{how}", on.as_deref().unwrap_or("(private)"))
     }
 }
 
@@ -250,6 +280,8 @@ impl View<'_> {
             on,
             address: None,
             leads_to,
+            wagi: None,
+            response: None,
             middleware: Vec::new(),
         };
         let mut found = Vec::new();
@@ -257,12 +289,25 @@ impl View<'_> {
             let route = http.route.as_ref().map(ToString::to_string);
             found.push(Trigger {
                 middleware: http.middleware.iter().map(|it| self.middleware(it)).collect(),
+                wagi: match &http.executor {
+                    Executor::Http => None,
+                    Executor::Wagi { arguments } => Some(arguments.clone()),
+                },
                 ..trigger("http", route, http.component.to_string())
             });
         }
         for written in &app.responses {
             let leads_to = format!("always {}", written.status.as_u16());
-            found.push(trigger("http", Some(written.route.to_string()), leads_to));
+            let header = |(name, value): (&HeaderName, &HeaderValue)| {
+                [name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()]
+            };
+            let response = Response {
+                status: written.status.as_u16(),
+                headers: written.headers.iter().map(header).collect(),
+                body: written.body.clone(),
+            };
+            let on = Some(written.route.to_string());
+            found.push(Trigger { response: Some(response), ..trigger("http", on, leads_to) });
         }
         for assets in &app.assets {
             let leads_to = format!("files in {}", assets.directory.display());
@@ -318,7 +363,10 @@ impl View<'_> {
                 tombolo_model::Isolation::Fresh => "fresh".to_owned(),
                 tombolo_model::Isolation::Pool { .. } => "pool".to_owned(),
             },
+            targets: component.about.targets.clone(),
             build: component.build.iter().flat_map(|build| build.commands.clone()).collect(),
+            build_workdir: component.build.as_ref().map(|build| build.workdir.clone()),
+            build_watch: component.build.iter().flat_map(|build| build.watch.clone()).collect(),
             tools: component.about.tools.clone(),
         }
     }
