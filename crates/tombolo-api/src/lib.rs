@@ -54,7 +54,8 @@ pub struct App {
     pub generation: u64,
     /// What it serves; none until something was activated.
     pub active: Option<Active>,
-    /// Whether variables were set or removed since that was made ready: they hold once it is activated again.
+    /// Whether variables were set or removed since that was made ready: they hold once it is activated again,
+    /// or the node is started.
     #[serde(default)]
     pub is_stale: bool,
     /// The release a rollback leads to.

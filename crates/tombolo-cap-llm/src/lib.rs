@@ -22,22 +22,13 @@ use server::Server;
 pub use view::View;
 use view::{Granted, Host};
 
-/// Large language models, at the server that the operator named. Clones have the server in common.
-#[derive(Clone)]
-pub struct Llm {
-    server: Option<Arc<Server>>,
-    is_expected: bool,
-}
+/// Large language models, at the server that the operator named.
+pub struct Llm(Option<Arc<Server>>);
 
 impl Llm {
     /// The models of that server; without one, every call says so, as with Spin.
     pub fn new(compute: Option<LlmCompute>) -> Self {
-        Self { server: compute.map(|compute| Arc::new(Server::new(compute))), is_expected: false }
-    }
-
-    /// The same, but without a server who asks for models is refused: who deploys an app is not who could name one.
-    pub fn for_tenants(compute: Option<LlmCompute>) -> Self {
-        Self { is_expected: true, ..Self::new(compute) }
+        Self(compute.map(|compute| Arc::new(Server::new(compute))))
     }
 }
 
@@ -83,15 +74,7 @@ impl Capability for Llm {
         component: &Component,
         _: &Arc<Egress>,
     ) -> Result<Self::Granted, GrantError> {
-        if self.is_expected && self.server.is_none() && !component.ai_models.is_empty() {
-            return Err(GrantError {
-                component: component.id.to_string(),
-                field: "ai_models",
-                reason: "this node has no language models: its operator names a server, `[llm_compute]`"
-                    .to_owned(),
-            });
-        }
-        Ok(Arc::new(Granted { models: component.ai_models.clone(), server: self.server.clone() }))
+        Ok(Arc::new(Granted { models: component.ai_models.clone(), server: self.0.clone() }))
     }
 
     fn open(&self, granted: &Self::Granted) -> View {

@@ -297,11 +297,17 @@ impl<S: Stage> Control<S> {
         self.app_info(key, record)
     }
 
+    /// Whether there is such an app, whatever somebody else does to it.
+    pub(crate) fn is_app(&self, key: &AppKey) -> Answer<()> {
+        let record = self.registry.app(key).map_err(|error| refuse::failed(&error))?;
+        record.map(drop).ok_or_else(|| no_app(key))
+    }
+
     /// Serves an app no more, and forgets it with what it keeps, which has to be meant.
     pub(crate) fn remove_app(&self, key: &AppKey, with_data: bool) -> Answer<()> {
         let failed = |error| refuse::failed(&error);
         let mut served = self.served();
-        self.registry.app(key).map_err(failed)?.ok_or_else(|| no_app(key))?;
+        self.is_app(key)?;
         let kept = self.stage.kept(key).map_err(failed)?;
         if !kept.is_empty() && !with_data {
             return Err(refuse::refused("the app keeps data, which goes with it", kept));
@@ -316,7 +322,9 @@ impl<S: Stage> Control<S> {
             // Anew, for what it had of its stores until now is refused there.
             self.revive(key);
             let mut served = self.served();
-            if let Some(kept) = before.filter(|_| !served.contains_key(key)) {
+            // Somebody else may have removed it meanwhile.
+            let is_there = self.registry.app(key).is_ok_and(|app| app.is_some());
+            if let Some(kept) = before.filter(|_| is_there && !served.contains_key(key)) {
                 served.insert(key.clone(), kept);
                 self.publish(&served);
             }
@@ -340,10 +348,16 @@ impl<S: Stage> Control<S> {
 
     fn app_info(&self, key: &AppKey, record: AppRecord) -> Answer<api::App> {
         let values = self.values_digest(key)?;
+        let active = record.active.as_ref();
+        let is_active = |release: Digest| {
+            active.is_some_and(|it| {
+                it.release == release || it.split.as_ref().is_some_and(|split| split.release == release)
+            })
+        };
         let is_stale = {
             let served = self.served();
             let ready = served.get(key).into_iter().flat_map(|kept| &kept.releases);
-            ready.into_iter().any(|ready| ready.values != values)
+            ready.into_iter().any(|ready| is_active(ready.release) && ready.values != values)
         };
         let addresses = self.hosts(key, &record).into_iter().map(|host| self.config.reached.address(&host));
         Ok(api::App {

@@ -111,6 +111,8 @@ pub struct Candidate<'a> {
     pub is_one_of_many: bool,
     /// Whether its variables have the values that the app is read with. Else it is only looked at for all that is wrong.
     pub has_all_values: bool,
+    /// Whether it is being sent now. Else it was accepted before.
+    pub is_new: bool,
 }
 
 /// What an app serves.

@@ -131,7 +131,7 @@ impl LoadError {
     }
 
     /// Each thing that is wrong, with what led to it.
-    pub(crate) fn each(&self) -> Vec<(&Self, String)> {
+    pub fn each(&self) -> Vec<(&Self, String)> {
         if let Self::Several(errors) = self {
             return errors.iter().flat_map(Self::each).collect();
         }

@@ -190,7 +190,7 @@ impl Platform {
             limiters: Limiters::default(),
             blocked,
             quotas: config.quotas.clone(),
-            llm: Llm::for_tenants(config.llm),
+            llm: config.llm,
             trust: Trust::default(),
             folder: data.join("tenants"),
             tenants: Mutex::default(),

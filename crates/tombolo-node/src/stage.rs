@@ -21,13 +21,14 @@ use tombolo_egress::Common;
 use tombolo_gateway::{Gateway, Published};
 use tombolo_model::networking::{BlockedNetworks, Networking};
 use tombolo_model::site::{Site, Sites, Split};
-use tombolo_model::{AppKey, AppName, Digest, KeyValueStore, Quotas, TenantName};
+use tombolo_model::{AppKey, AppName, Component, Digest, KeyValueStore, LlmCompute, Quotas, TenantName};
 use tombolo_runtime::{Allowance, Load, Runtime};
 use tombolo_store::{KeyValue, Namespace, StoreError};
 
 use crate::files::Originals;
 use crate::limiters::Limiters;
 use crate::load::{Loaded, Loader};
+use crate::load_error::LoadError;
 use crate::logs::{Journals, Logs};
 use crate::measure::Measures;
 use crate::messages::{Subscriptions, Wanted};
@@ -48,7 +49,7 @@ pub(crate) struct Apps {
     pub(crate) trust: Trust,
     /// What a tenant may use for which nothing else was said.
     pub(crate) quotas: Quotas,
-    pub(crate) llm: Llm,
+    pub(crate) llm: Option<LlmCompute>,
     /// Where tenants keep their data, a folder for each.
     pub(crate) folder: PathBuf,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
@@ -191,7 +192,7 @@ impl Apps {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let folder = self.folder.join(name.as_str());
-            let tenant = Tenant::new(folder, &self.quotas, &self.blocked, self.llm.clone());
+            let tenant = Tenant::new(folder, &self.quotas, &self.blocked, Llm::new(self.llm.clone()));
             tenant.hold_back(self.is_held_back.load(Ordering::Relaxed));
             Arc::new(tenant)
         };
@@ -203,7 +204,7 @@ impl Stage for Apps {
     type Prepared = Arc<Standing>;
 
     fn prepare(&self, candidate: Candidate<'_>) -> Result<Self::Prepared, Vec<String>> {
-        let Candidate { key, release, app, tree, is_one_of_many, has_all_values } = candidate;
+        let Candidate { key, release, app, tree, is_one_of_many, has_all_values, is_new } = candidate;
         let tenant = self.tenant(&key.tenant);
         // What it keeps is its own by the name that the node gave it, which no other app has.
         let app = tombolo_model::App { name: key.app.as_app_name(), ..app.clone() };
@@ -226,12 +227,25 @@ impl Stage for Apps {
             limiters: &self.limiters,
             load: if is_one_of_many { Load::Later } else { Load::Now },
         };
-        let standing = |loaded| Arc::new(Standing { release, loaded });
-        loader.load(&app).map(standing).map_err(|error| {
-            let each = error.each().into_iter().filter(|(error, _)| has_all_values || !error.is_of_values());
-            // Where the node keeps things is nothing to whoever deploys.
-            each.map(|(_, text)| text.replace(&format!("{}/", tree.display()), "")).collect()
-        })
+        // Who deploys an app could not name a server, and each call would fail. What is served goes on.
+        let asks_in_vain =
+            |component: &&Component| is_new && self.llm.is_none() && !component.ai_models.is_empty();
+        let no_models = app.components.values().filter(asks_in_vain).map(|component| {
+            let id = &component.id;
+            format!("component `{id}`: ai_models: this node has no language models: its operator names a server, `[llm_compute]`")
+        });
+        let mut reasons: Vec<String> = no_models.collect();
+        match loader.load(&app) {
+            Ok(loaded) if reasons.is_empty() => Ok(Arc::new(Standing { release, loaded })),
+            loaded => {
+                let error = loaded.err();
+                let each = error.iter().flat_map(LoadError::each);
+                let each = each.filter(|(error, _)| has_all_values || !error.is_of_values());
+                // Where the node keeps things is nothing to whoever deploys.
+                reasons.extend(each.map(|(_, text)| text.replace(&format!("{}/", tree.display()), "")));
+                Err(reasons)
+            }
+        }
     }
 
     fn allow(&self, tenant: &TenantName, quotas: &Quotas) {

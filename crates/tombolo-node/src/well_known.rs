@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tombolo_model::route::Pattern;
 use tombolo_model::{App, StaticResponse};
 
-/// The answers. A route that the app has itself counts for more.
+/// The answers. The same route of the app's own counts for more.
 pub(crate) fn responses(app: &App) -> [StaticResponse; 3] {
     let mut info = serde_json::json!({ "name": app.name.as_str() });
     if let Some(version) = &app.version {

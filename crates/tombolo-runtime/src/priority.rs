@@ -1,5 +1,7 @@
 //! Which threads the kernel gives the core first: those that serve, before those on which guests compute.
 
+use std::cell::Cell;
+
 /// As of `nice`, of threads on which guests compute. Beside threads that serve without a pause they get a tenth of a core.
 pub(crate) const NICE: i32 = 10;
 
@@ -18,8 +20,12 @@ pub(crate) fn computes() {
     ask_for_slice(NICE, COMPUTES_NS);
 }
 
-/// This thread serves: when it wakes, it is to have the core at once, whoever has it then.
+/// This thread serves: when it wakes, it is to have the core at once, whoever has it then. May be said each time it rests.
 pub fn serves() {
+    thread_local!(static IS_SAID: Cell<bool> = const { Cell::new(false) });
+    if IS_SAID.replace(true) {
+        return;
+    }
     #[cfg(target_os = "linux")]
     {
         // It cannot be told to keep the one it has.

@@ -112,7 +112,7 @@ mod tests {
         let engine = Engine::new(Config::new().epoch_interruption(true)).unwrap();
         let module = Module::new(&engine, wat::parse_str(LOOPS).unwrap()).unwrap();
         let hour = Duration::from_secs(3600);
-        let periods = Periods { tick: Duration::from_millis(1), idle: hour, expected: 3 };
+        let periods = Periods { tick: Duration::from_millis(1), idle: hour, expected: 300 };
         let ticker = Ticker { periods, ..Ticker::default() };
         ticker.tick(engine.weak());
         for _ in 0..3 {

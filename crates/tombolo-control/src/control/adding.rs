@@ -101,6 +101,7 @@ impl<S: Stage> Control<S> {
             tree: &tree,
             is_one_of_many: false,
             has_all_values: *has_all_values,
+            is_new: true,
         };
         self.prepare(candidate, reasons.clone())?;
         let record = ReleaseRecord {

@@ -83,7 +83,7 @@ impl<S: Stage> Control<S> {
     pub(crate) fn printed(&self, key: &AppKey, wanted: Wanted) -> Answer<Printed> {
         let printed = self.stage.printed(key, wanted).map_err(|error| refuse::not_printed(&error))?;
         // Afterwards: who follows an app that is removed meanwhile is let go.
-        self.app(key).map(|_| printed)
+        self.is_app(key).map(|()| printed)
     }
 
     /// The same, for something to be set in it.
@@ -94,7 +94,7 @@ impl<S: Stage> Control<S> {
 
     /// A key-value store of an app, and what is the app's in it.
     pub(crate) fn key_value(&self, key: &AppKey, label: &str) -> Answer<(KeyValue, Namespace)> {
-        self.app(key)?;
+        self.is_app(key)?;
         let found = self.stage.key_value(key, label).map_err(|error| refuse::failed(&error))?;
         found.ok_or_else(|| refuse::not_found(format!("no store `{label}`")))
     }

@@ -13,7 +13,7 @@ use crate::stage::{Candidate, Served, Stage};
 
 /// A release that was made ready with the values of a moment.
 pub(super) struct Ready<P> {
-    release: Digest,
+    pub(super) release: Digest,
     /// Of the values, sealed: each time one is set it is another.
     pub(super) values: Digest,
     prepared: P,
@@ -115,7 +115,8 @@ impl<S: Stage> Control<S> {
         }
         let tree = self.blobs.tree(&release).map_err(failed)?;
         let (release, app, tree) = (*digest, &app, &tree);
-        self.prepare(Candidate { key, release, app, tree, is_one_of_many, has_all_values }, reasons)
+        let is_new = false;
+        self.prepare(Candidate { key, release, app, tree, is_one_of_many, has_all_values, is_new }, reasons)
     }
 
     /// Everything that an activation names, ready; what is of `before` is taken from there, if its values are `values`.
@@ -130,14 +131,17 @@ impl<S: Stage> Control<S> {
     ) -> Answer<Kept<S::Prepared>> {
         let now = self.values_digest(key)?;
         let is_good = |known: &&Ready<S::Prepared>| values == Values::OfBefore || known.values == now;
-        let ready = |release: &Digest| {
-            let known =
-                before.into_iter().flat_map(|kept| &kept.releases).find(|known| known.release == *release);
-            match known.filter(is_good) {
-                Some(Ready { values, prepared, .. }) => Ok((*values, prepared.clone())),
-                None => self.stand(key, release, is_one_of_many).map(|prepared| (now, prepared)),
-            }
+        let known = |release: &Digest| {
+            before.into_iter().flat_map(|kept| &kept.releases).find(|known| known.release == *release)
         };
+        let as_it_is = |Ready { values, prepared, .. }: &Ready<S::Prepared>| (*values, prepared.clone());
+        let ready = |release: &Digest| match known(release).filter(is_good) {
+            Some(ready) => Ok(as_it_is(ready)),
+            None => self.stand(key, release, is_one_of_many).map(|prepared| (now, prepared)),
+        };
+        // One that is shown beside is no reason to refuse, and stays as it is.
+        let shown =
+            |release: &Digest| ready(release).or_else(|problem| known(release).map(as_it_is).ok_or(problem));
         let mut releases = Vec::new();
         let mut take = |release: Digest, (values, prepared): (Digest, S::Prepared)| {
             releases.push(Ready { release, values, prepared: prepared.clone() });
@@ -149,8 +153,8 @@ impl<S: Stage> Control<S> {
             split = Some((*percent, take(*release, ready(release)?)));
         }
         let mut previews = Vec::new();
-        for (digest, host, shown) in self.previews(key, record, &ready) {
-            previews.push((host, take(digest, shown)));
+        for (digest, host, prepared) in self.previews(key, record, &shown) {
+            previews.push((host, take(digest, prepared)));
         }
         let served = Served { key: key.clone(), hosts: self.hosts(key, record), main, split, previews };
         Ok(Kept { releases, served })

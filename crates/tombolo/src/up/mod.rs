@@ -110,8 +110,11 @@ pub(crate) fn threads() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .event_interval(POLLS_PER_LOOK)
         .global_queue_interval(POLLS_PER_LOOK)
-        .on_thread_start(priority::serves)
-        .on_thread_park(allocator::give_back)
+        // Here, as tokio's other threads never are: what takes long is on those.
+        .on_thread_park(|| {
+            priority::serves();
+            allocator::give_back();
+        })
         .build();
     tokio.map_err(|error| Failure::new(format!("cannot start: {error}")))
 }
@@ -283,13 +286,20 @@ fn refusal(error: &NodeError, app: &App) -> Failure {
         NodeError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
             "something else listens there: choose another with `--listen`, or any free one with port 0"
         }
-        NodeError::Load(LoadError::Read { source, .. })
-            if has_build && source.kind() == io::ErrorKind::NotFound =>
-        {
-            "build it first: `tombolo up --build`"
-        }
-        NodeError::Load(LoadError::Assets { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            "build what goes there first, or correct `directory`, which is relative to the manifest"
+        NodeError::Load(error) => {
+            let each = error.each();
+            let mut each = each.iter().map(|(error, _)| *error);
+            match each.find(|error| matches!(error, LoadError::Read { .. } | LoadError::Assets { .. })) {
+                Some(LoadError::Read { source, .. })
+                    if has_build && source.kind() == io::ErrorKind::NotFound =>
+                {
+                    "build it first: `tombolo up --build`"
+                }
+                Some(LoadError::Assets { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    "build what goes there first, or correct `directory`, which is relative to the manifest"
+                }
+                _ => return failure,
+            }
         }
         _ => return failure,
     };

@@ -111,7 +111,7 @@ fn changes_of_every_kind_drop_no_request_of_a_component() {
 fn a_token_is_good_until_it_expires() {
     let sandbox = sandbox();
     let (node, admin) = Serving::first(&sandbox);
-    let body = r#"{"name":"brief","scope":"tenant","tenant":"ada","expires_in_s":2}"#;
+    let body = r#"{"name":"brief","scope":"tenant","tenant":"ada","expires_in_s":5}"#;
     let made = node.order("POST", "/v1/tokens", &admin, Some(body));
     let made: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
     let brief = made["token"].as_str().unwrap();

@@ -121,7 +121,6 @@ fn what_prometheus_is_told_is_what_happened() {
     assert_eq!(slow.answer().unwrap().status, 200);
 }
 
-/// More guests compute than there are cores: those that wait are told, and are no longer when they have gone.
 /// What guests ask of others, and what they keep.
 #[test]
 fn requests_to_other_hosts_and_stores_are_counted() {
@@ -176,6 +175,7 @@ fn requests_that_find_their_code_not_in_memory_are_counted() {
     assert_eq!(scraped(&node, &token, 2.0).sum("tombolo_code_loads_total", &["app=\"app\""]), 1.0);
 }
 
+/// More guests compute than there are cores: those that wait are told, and are no longer when they have gone.
 #[test]
 fn guests_that_wait_for_a_core_are_counted() {
     let sandbox = sandbox();

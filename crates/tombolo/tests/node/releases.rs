@@ -243,10 +243,13 @@ fn a_changed_variable_holds_once_the_app_is_deployed_or_promoted_again() {
     assert!(seen().contains("first") && !is_stale());
     set("second");
     assert!(seen().contains("first") && is_stale());
-    // A release shown beside it has the new one, and changes nothing for the others.
+    // Another release, shown beside it, has the new one, and the active one stays as it is.
+    let manifest = std::fs::read_to_string(sandbox.path().join("spin.toml")).unwrap();
+    sandbox.file("spin.toml", manifest.replace("name = \"app\"", "name = \"app\"\nversion = \"2\""));
     done(&sandbox, &["deploy", "--preview"]);
-    assert!(node.get("r1---app.localhost", "/variable?key").text().contains("first"), "it is the active one");
-    assert!(seen().contains("first"));
+    assert!(node.get("r2---app.localhost", "/variable?key").text().contains("second"));
+    assert!(seen().contains("first") && is_stale());
+    sandbox.file("spin.toml", manifest);
     done(&sandbox, &["deploy"]);
     assert!(seen().contains("second") && !is_stale(), "{}", seen());
     set("third");
