@@ -2,9 +2,13 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use crate::lane::{Away, Step, Work};
 use crate::service::Slot;
+
+/// A guest that has been on a core for so long is not about to be done.
+const LONG: Duration = Duration::from_millis(10);
 
 /// What a guest does; it is done when this is.
 pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
@@ -78,6 +82,14 @@ impl AtWork {
     /// see an answer of which nobody knows yet whether the guest gives it, or traps. Who polls is woken at its end.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self.0, Whereabouts::Away(_))
+    }
+
+    /// Whether it only gave way, and has not computed for long so far: what it is writing may be whole in a moment.
+    pub(crate) fn goes_on_soon(&self) -> bool {
+        match &self.0 {
+            Whereabouts::Leaves(charged) => charged.slot.meter().usage().cpu < LONG,
+            _ => false,
+        }
     }
 
     fn leave(&mut self, context: &Context<'_>) {

@@ -158,6 +158,10 @@ impl Exchange {
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(ServiceError::NoAnswer { reason: error.to_string() }));
                 }
+                // It gave way in the midst of a small answer, perhaps, and wakes us for its turn.
+                Poll::Pending if self.guest.as_ref().is_some_and(AtWork::goes_on_soon) => {
+                    return Poll::Pending;
+                }
                 Poll::Pending => return Poll::Ready(Ok(Gathered::Some)),
             }
             if self.frames.bytes > WHOLE_BYTES_MAX {
