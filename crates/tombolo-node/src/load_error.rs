@@ -144,8 +144,8 @@ impl LoadError {
         vec![(self, text)]
     }
 
-    /// Whether it may be so only for the values that variables have.
+    /// Whether this one of [`Self::each`] may be so only for the values that variables have.
     pub(crate) fn is_of_values(&self) -> bool {
-        matches!(self, Self::Address { .. } | Self::Callee { .. } | Self::Several(_))
+        matches!(self, Self::Address { .. } | Self::Callee { .. })
     }
 }

@@ -16,8 +16,8 @@ pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = wasmtime::Result<()>> 
 /// A guest at work, and the slot it takes while it is there. Dropping it ends the guest.
 ///
 /// It begins where it is polled, unless guests of its component mostly compute, or its tenant's have much of the cores
-/// beside others. Once it gave way to others, its slices are
-/// in the lane of those that compute, each asked for by a poll, until it waits for something else than its turn.
+/// beside others. Once it gave way to others, its slices are in the lane of those that compute, each asked for by a poll,
+/// until it waits for something else than its turn.
 pub(crate) struct AtWork(Whereabouts);
 
 enum Whereabouts {

@@ -49,7 +49,7 @@ fn paths_that_spin_reserves_are_answered_for_its_apps() {
     sandbox.web_app(own);
     assert_eq!(Up::start(&sandbox, &[]).get("/.well-known/spin/health").text(), "mine");
     // A component by itself is no app of Spin's.
-    let (_sandbox, alone) = (&sandbox, Up::start(&sandbox, &["web.wasm"]));
+    let alone = Up::start(&sandbox, &["web.wasm"]);
     assert_eq!(alone.get("/.well-known/spin/health").text(), alone.get("/nothing-there").text());
 }
 
